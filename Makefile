@@ -1,0 +1,73 @@
+# The one door: every command of the project, the same here and in CI.
+# Settings come from the environment or .env: DATABASE_URL names the target database.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+export Q SEED ARGS
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev-setup fixtures check seed migrate embed search serve prove prove-setup \
+	test eval bench lint format clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' \
+	| while IFS='|' read -r command what; do printf '%-18s %s\n' "$$command" "$$what"; done
+
+setup: .venv/.installed  ## install what running needs into .venv
+dev-setup: .venv/.installed-dev  ## install what tests and linters need, too
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the pinned packages into .venv"
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+fixtures: setup  ## compile seeds/ into api/fixtures/seed_traces.json
+	@$(RUN) tools.build_fixtures $(ARGS)
+
+seed: fixtures  ## compile, migrate the embedded database, import (DATABASE_URL: into that target)
+	@$(RUN) tools.import_seeds $(ARGS)
+
+migrate: setup  ## bring the target's tables up to date
+	@$(RUN) app.migrate
+
+embed: setup  ## compute the embeddings that are missing
+	@$(RUN) app.worker.embedding_worker --drain
+
+search: setup  ## search the traces: make search Q="react hooks useState"
+	@$(RUN) app.search_cli -- "$$Q"
+
+serve: setup  ## run the service on http://127.0.0.1:8000
+	@$(RUN) app.main $(ARGS)
+
+prove-setup: setup  ## install what proofs run on into .proofs
+	@$(RUN) tools.proving.runtime
+
+prove: prove-setup  ## run the proofs, all or SEED=path (a file or a folder)
+	@$(RUN) tools.prove $$ARGS $$SEED
+
+test: dev-setup  ## run the tests
+	@$(BIN)/pytest $(ARGS)
+
+eval: dev-setup  ## measure how often search finds the right trace first
+	@$(RUN) bench.relevance
+
+bench: dev-setup  ## measure build, import, embedding and search against named rivals
+	@$(RUN) bench
+
+lint: dev-setup  ## check format, style and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: dev-setup  ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:  ## remove what was generated: environments, caches, the embedded database
+	rm -rf .venv .data .cache .proofs .pytest_cache .mypy_cache .ruff_cache

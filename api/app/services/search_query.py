@@ -1,0 +1,119 @@
+"""A question, read against the vocabulary: which terms it has and how much each one tells."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+
+from app.services import text_analysis
+from app.services.search_index import Vocabulary
+
+MOST_TERMS = 12
+"""Terms of a question that are looked for; a pasted log has more, and the rarest tell most."""
+
+MOST_CANDIDATES = 150
+"""Documents that are fetched for their terms, about; ranking costs as much as there are of them."""
+
+PART_WEIGHT = 0.3
+"""Of `use` and `state` in a question with `useState`, when the corpus knows `usestate`."""
+
+TYPO_SIMILARITY = 82.0
+"""Percent (rapidfuzz ratio) at which a word that the corpus lacks is taken for one that it has."""
+
+TYPO_WEIGHT = 0.7
+"""Of a term that stands in for a misspelt one."""
+
+SHORTEST_TYPO = 5
+"""Letters; shorter words have too many neighbours."""
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """What full-text search looks for."""
+
+    terms: Sequence[str] = ()
+    weights: Sequence[float] = ()
+    """How much each term tells (its inverse document frequency, scaled)."""
+    total: float = 0.0
+    """The weights of all words of the question, those that the corpus lacks included."""
+    candidates: str = ""
+    """A tsquery that few documents match, and those that have the most telling terms."""
+
+
+def read_query(question: str, vocabulary: Vocabulary) -> QueryTerms:
+    """Cut a question into terms, weigh them, mend misspelt ones, and choose the candidates."""
+    weights: dict[str, float] = {}
+    missing: set[str] = set()
+    for found in dict.fromkeys(text_analysis.terms(question)):
+        known = _known_weights(found, vocabulary)
+        if not known and _looks_like_a_word(found[0]):
+            missing.add(found[0])
+        for term, weight in known.items():
+            weights[term] = max(weight, weights.get(term, 0.0))
+    rarest = sorted(weights, key=lambda term: (-weights[term], term))[:MOST_TERMS]
+    return QueryTerms(
+        terms=rarest,
+        weights=[weights[term] for term in rarest],
+        total=sum(weights[term] for term in rarest) + len(missing) * _idf(0, vocabulary),
+        candidates=_candidates(rarest, vocabulary),
+    )
+
+
+def _known_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, float]:
+    """Weights of the terms of one word that the corpus has, or of its likely spelling."""
+    known = {
+        term: _idf(count, vocabulary)
+        for term in found
+        if (count := vocabulary.terms.get(term)) is not None
+    }
+    if not known and len(found) == 1 and (spelling := _spelling(found[0], vocabulary)):
+        return {spelling: TYPO_WEIGHT * _idf(vocabulary.terms[spelling], vocabulary)}
+    if len(found) > 1 and found[0] in known:
+        return {
+            term: weight if term == found[0] else PART_WEIGHT * weight
+            for term, weight in known.items()
+        }
+    return known
+
+
+def _idf(documents: int, vocabulary: Vocabulary) -> float:
+    """Inverse document frequency as BM25 has it (Robertson and Zaragoza 2009), always positive."""
+    return math.log(1 + (vocabulary.documents - documents + 0.5) / (documents + 0.5))
+
+
+def _looks_like_a_word(term: str) -> bool:
+    """Whether a term that the corpus lacks counts as missing: numbers and hashes do not."""
+    return term.isalpha()
+
+
+def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
+    """The term of the corpus that a word it lacks was probably meant to be."""
+    if len(word) < SHORTEST_TYPO or not word.isalpha() or not word.isascii():
+        return None
+    best = process.extractOne(
+        word, vocabulary.words, scorer=fuzz.ratio, score_cutoff=TYPO_SIMILARITY
+    )
+    return best[0] if best else None
+
+
+def _candidates(rarest: Sequence[str], vocabulary: Vocabulary) -> str:
+    """A tsquery of the rarest terms, any of them, as long as few documents have one.
+
+    Where even the rarest is common, documents must have two of the rarest four.
+    """
+    chosen: list[str] = []
+    documents = 0
+    for term in rarest:
+        documents += vocabulary.terms[term]
+        if documents > MOST_CANDIDATES:
+            break
+        chosen.append(term)
+    if chosen:
+        return _any(chosen)
+    pairs = [f"({a} & {b})" for i, a in enumerate(rarest[:4]) for b in rarest[i + 1 : 4]]
+    return _any(pairs or rarest)
+
+
+def _any(parts: Iterable[str]) -> str:
+    return " | ".join(parts)

@@ -1,0 +1,46 @@
+"""What a check has to say about a file: where, how bad, and what would be right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Severity = Literal["error", "hint"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One problem of one file. Errors block a build, hints are only shown.
+
+    `line` and `column` count from 1, from the top of the file.
+    """
+
+    path: str
+    line: int
+    column: int
+    rule: str
+    message: str
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        """Write the finding as compilers do, so that editors can jump to it."""
+        place = f"{self.path}:{self.line}:{self.column}"
+        return f"{place}: {self.severity}[{self.rule}]: {self.message}"
+
+
+class SeedError(Exception):
+    """Something is wrong with the content; `findings` says what, all of it."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = sorted(findings)
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "x"?` when a known word is close to `word`, else nothing."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{close[0]}"?' if close else ""

@@ -1,0 +1,1 @@
+"""Runs the proofs of seeds: the runtime that they find, their sandbox, services and reports."""

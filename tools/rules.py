@@ -1,0 +1,165 @@
+"""What a seed must keep beyond its form: one small function a rule, each with an id.
+
+A rule takes a seed and yields `(line, message)` pairs; its id is its name with hyphens. Rules of
+the corpus look at all seeds together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
+
+from tools.findings import Finding, did_you_mean
+from tools.seed_file import READING_ONLY, Fence, Section, Seed
+
+Problem = tuple[int, str]
+Rule = Callable[[Seed], Iterable[Problem]]
+
+CONTEXT_LENGTH = (200, 1200)
+"""Characters: enough for symptom and conditions, short enough to scan."""
+SOLUTION_LENGTH = (200, 5000)
+"""Characters: what fits into a reading agent's context several times over."""
+LANGUAGES = {
+    *READING_ONLY,
+    *("python", "sh", "sql", "json", "yaml", "toml", "ini", "dockerfile", "nginx", "lua", "makefile"),
+    *("js", "mjs", "cjs", "jsx", "ts", "tsx", "html", "css", "xml", "csv", "env", "properties"),
+}  # fmt: skip
+PROOF_OPTIONS = {"needs": ("docker",), "timeout": range(1, 601)}
+
+
+def context_length(seed: Seed) -> Iterator[Problem]:
+    """The context has 200 to 1,200 characters."""
+    yield from _length(seed.context, *CONTEXT_LENGTH)
+
+
+def solution_length(seed: Seed) -> Iterator[Problem]:
+    """The solution has 200 to 5,000 characters."""
+    yield from _length(seed.solution, *SOLUTION_LENGTH)
+
+
+def fence_language(seed: Seed) -> Iterator[Problem]:
+    """Every fence names its language, one that the corpus knows."""
+    for section in seed.sections:
+        for fence in section.fences:
+            if not fence.language:
+                yield fence.line, "a fence without a language; name one, e.g. ```python"
+            elif fence.language not in LANGUAGES:
+                meant = did_you_mean(fence.language, LANGUAGES)
+                yield (
+                    fence.line,
+                    f'unknown language "{fence.language}"; use one of {", ".join(sorted(LANGUAGES))}{meant}',
+                )
+
+
+def fence_title(seed: Seed) -> Iterator[Problem]:
+    """Code in a solution is a file with a name; so is all of a proof but its command."""
+    for fence in (*seed.solution.fences, *seed.proof.fences[:-1]):
+        if fence.language in READING_ONLY:
+            if fence.title:
+                yield fence.line, f"a {fence.language} fence is for reading; drop its title"
+        elif not fence.title:
+            yield (
+                fence.line,
+                'code without a file name; add title="name" '
+                f"(only {', '.join(READING_ONLY)} fences go without)",
+            )
+    for fence in seed.context.fences:
+        if fence.title:
+            yield fence.line, "a file in the context; files belong in the solution or the proof"
+
+
+def file_name(seed: Seed) -> Iterator[Problem]:
+    """A file's name is a relative path that stays in the proof's folder."""
+    for fence in (*seed.solution.fences, *seed.proof.fences):
+        name = fence.title or "x"
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or str(path) != name or "\\" in name:
+            yield fence.line, f'"{name}" is not a plain relative path; write e.g. "app/main.py"'
+
+
+def fence_options(seed: Seed) -> Iterator[Problem]:
+    """Only the proof's command takes options: needs="docker" and timeout=1..600."""
+    fences = [fence for section in seed.sections for fence in section.fences]
+    if seed.proof.fences:
+        yield from _command_options(fences.pop())
+    for fence in fences:
+        for key in fence.options:
+            meant = did_you_mean(key, ["title"])
+            yield fence.line, f'unknown option "{key}"; a file takes only title="…"{meant}'
+
+
+def proof_command(seed: Seed) -> Iterator[Problem]:
+    """A proof ends in one untitled sh fence, its command, and has no other."""
+    if not seed.proof.fences:
+        yield seed.proof.line, "no command; end the proof in one ```sh fence without a title"
+        return
+    last = seed.proof.fences[-1]
+    if last.language != "sh" or last.title:
+        yield last.line, "the last fence must be the command: ```sh without a title"
+    if not last.code.strip():
+        yield last.line, "the command is empty; write what proves the solution"
+
+
+def solution_has_file(seed: Seed) -> Iterator[Problem]:
+    """A solution shows at least one file, else there is nothing to prove."""
+    if not seed.solution_files:
+        yield seed.solution.line, 'no file in the solution; give its code a title="name"'
+
+
+RULES: tuple[Rule, ...] = (
+    context_length,
+    solution_length,
+    fence_language,
+    fence_title,
+    file_name,
+    fence_options,
+    proof_command,
+    solution_has_file,
+)
+
+
+def rule_id(rule: Callable[..., object]) -> str:
+    """Return a rule's id: its function's name with hyphens."""
+    return rule.__name__.replace("_", "-")
+
+
+def check_seed(seed: Seed) -> list[Finding]:
+    """Check one seed against every rule that concerns it alone."""
+    return [
+        Finding(seed.path, line, 1, rule_id(rule), message)
+        for rule in RULES
+        for line, message in rule(seed)
+    ]
+
+
+def check_titles(
+    titles: Iterable[tuple[str, str, int]], taken: Iterable[str] = ()
+) -> Iterator[Finding]:
+    """Check that no `(title, path, line)` repeats a title, nor one of those `taken`."""
+    owner = {_same(title): "the sample traces" for title in taken}
+    for title, path, line in titles:
+        first = owner.setdefault(_same(title), path)
+        if first != path:
+            message = f"the title stands in {first} already; say what is different here"
+            yield Finding(path, line, 1, "unique-title", message)
+
+
+def _same(title: str) -> str:
+    return " ".join(title.casefold().split())
+
+
+def _length(section: Section, least: int, most: int) -> Iterator[Problem]:
+    length = len(section.text)
+    if not least <= length <= most:
+        yield section.line, f"{length} characters in {section.name}; write {least} to {most}"
+
+
+def _command_options(command: Fence) -> Iterator[Problem]:
+    for key, value in command.options.items():
+        if key not in PROOF_OPTIONS:
+            meant = did_you_mean(key, PROOF_OPTIONS)
+            yield command.line, f'unknown option "{key}"; use needs="docker" or timeout=120{meant}'
+        elif key == "needs" and value not in PROOF_OPTIONS["needs"]:
+            yield command.line, f'needs="{value}" is not known; only needs="docker" is'
+        elif key == "timeout" and not (value.isdigit() and int(value) in PROOF_OPTIONS["timeout"]):
+            yield command.line, f"timeout={value} is not 1 to 600 seconds"

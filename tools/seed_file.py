@@ -1,0 +1,355 @@
+"""The one reader of the seed format: a Markdown file becomes a `Seed`, with line numbers.
+
+Everything that looks at a seed (build, rules, proofs, pages) reads it here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from frontmatter.default_handlers import YAMLHandler
+from jsonschema import Draft202012Validator, ValidationError
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tools.findings import Finding, SeedError, did_you_mean
+
+PROJECT = Path(__file__).resolve().parent.parent
+SEEDS = PROJECT / "seeds"
+SCHEMAS = Path(__file__).resolve().parent / "schemas"
+
+SECTIONS = ("Context", "Solution", "Proof")
+CATEGORIES = ("cicd", "database", "docker", "integrations", "python", "react", "testing")
+READING_ONLY = ("text", "console", "diff")
+"""Languages of fences that are not files: they are for reading only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A fenced block: `title` names the file that it is, `line` is where it opens."""
+
+    language: str
+    title: str | None
+    options: Mapping[str, str]
+    code: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One of the three sections: the line of its heading, and its Markdown to the letter."""
+
+    name: str
+    text: str
+    line: int
+    fences: tuple[Fence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A curated trace as its file tells it."""
+
+    path: str
+    slug: str
+    title: str
+    tags: tuple[str, ...]
+    agent_model: str
+    agent_version: str
+    context: Section
+    solution: Section
+    proof: Section
+    key_lines: Mapping[str, int] = field(repr=False)
+    """The line of each frontmatter key."""
+
+    @property
+    def category(self) -> str:
+        """The first folder of the slug."""
+        return self.slug.partition("/")[0]
+
+    @property
+    def sections(self) -> tuple[Section, Section, Section]:
+        """The three sections in their order."""
+        return self.context, self.solution, self.proof
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Every file of the seed by its name: fences with one title are one file, in order."""
+        files: dict[str, str] = {}
+        for fence in (*self.solution.fences, *self.proof.fences):
+            if fence.title:
+                files[fence.title] = files.get(fence.title, "") + fence.code
+        return files
+
+    @property
+    def solution_files(self) -> tuple[str, ...]:
+        """The names of the files that the solution consists of, each once."""
+        return tuple(dict.fromkeys(fence.title for fence in self.solution.fences if fence.title))
+
+    @property
+    def command(self) -> Fence:
+        """The proof's command: its last fence."""
+        return self.proof.fences[-1]
+
+    def line_of(self, key: str) -> int:
+        """The line of a frontmatter key."""
+        return self.key_lines.get(key, 1)
+
+
+def find_seeds(root: Path = SEEDS) -> list[Path]:
+    """List the seed files below `root`, or `root` itself if it is one, sorted by path."""
+    if root.is_file():
+        return [root]
+    return sorted(root.rglob("*.md"), key=lambda path: path.as_posix())
+
+
+def read_seed(path: Path, root: Path = SEEDS) -> Seed:
+    """Read one seed file below `root`.
+
+    Raises SeedError with every problem of the file's form.
+    """
+    shown = display_path(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise SeedError(
+            [Finding(shown, line, 1, "encoding", "not UTF-8; save it as UTF-8")]
+        ) from None
+    except OSError as error:
+        raise SeedError(
+            [Finding(shown, 1, 1, "readable", f"cannot be read: {error.strerror}")]
+        ) from None
+    return parse_seed(text, shown, slug_of(path, root))
+
+
+def parse_seed(text: str, path: str, slug: str) -> Seed:
+    """Parse the text of a seed; `path` is what findings show.
+
+    Raises SeedError with every problem of the file's form.
+    """
+    findings = list(_check_slug(path, slug)) + list(_check_line_ends(path, text))
+    metadata, key_lines, body = _split_frontmatter(text, path)
+    findings += _check_frontmatter(path, metadata, key_lines)
+    first_line = text.count("\n", 0, len(text) - len(body)) + 1
+    sections = list(_sections(body, first_line, path, findings))
+    findings += _check_sections(path, sections, first_line)
+    if findings:
+        raise SeedError(findings)
+    context, solution, proof = sections
+    return Seed(
+        path=path,
+        slug=slug,
+        title=metadata["title"],
+        tags=tuple(metadata["tags"]),
+        agent_model=metadata["agent_model"],
+        agent_version=metadata["agent_version"],
+        context=context,
+        solution=solution,
+        proof=proof,
+        key_lines=key_lines,
+    )
+
+
+def display_path(path: Path) -> str:
+    """Show a path relative to the project where it lies within it, in POSIX form."""
+    absolute = os.path.abspath(path)
+    prefix = f"{PROJECT}{os.sep}"
+    return Path(absolute).as_posix().removeprefix(prefix) if absolute.startswith(prefix) else path.as_posix()
+
+
+def slug_of(path: Path, root: Path = SEEDS) -> str:
+    """Return the path below `root` without its suffix: the seed's identity."""
+    path, root = Path(os.path.abspath(path)), Path(os.path.abspath(root))
+    base = root if path.is_relative_to(root) else path.parent.parent
+    return path.relative_to(base).with_suffix("").as_posix()
+
+
+@cache
+def frontmatter_schema() -> dict[str, Any]:
+    """Return the JSON Schema that frontmatter keeps."""
+    schema: dict[str, Any] = json.loads((SCHEMAS / "frontmatter.schema.json").read_text("utf-8"))
+    return schema
+
+
+@cache
+def _frontmatter_validator() -> Draft202012Validator:
+    return Draft202012Validator(frontmatter_schema())
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    """A CommonMark parser that stops at blocks: nothing here reads inline markup."""
+    parser = MarkdownIt("commonmark")
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
+
+
+def _check_slug(path: str, slug: str) -> Iterator[Finding]:
+    category, _, name = slug.partition("/")
+    if category not in CATEGORIES:
+        known = ", ".join(CATEGORIES)
+        meant = did_you_mean(category, CATEGORIES)
+        message = f'"{category}" is not a category; the categories are {known}{meant}'
+        yield Finding(path, 1, 1, "category", message)
+    allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    if not name or not set(name) <= allowed or name.strip("-") != name:
+        message = f'"{name}.md" is not a file name for a seed; use lowercase-words-with-hyphens.md'
+        yield Finding(path, 1, 1, "file-name", message)
+
+
+def _check_line_ends(path: str, text: str) -> Iterator[Finding]:
+    if "\r" in text:
+        line = text.count("\n", 0, text.index("\r")) + 1
+        yield Finding(path, line, 1, "encoding", "a carriage return; end lines in LF alone")
+    if text.startswith("\ufeff"):
+        yield Finding(path, 1, 1, "encoding", "starts with a byte order mark; save without it")
+
+
+def _split_frontmatter(text: str, path: str) -> tuple[dict[str, Any], dict[str, int], str]:
+    """Return the frontmatter's values, the line of each of its keys, and the body."""
+
+    def fail(line: int, message: str) -> SeedError:
+        return SeedError([Finding(path, line, 1, "frontmatter", message)])
+
+    handler = YAMLHandler()
+    text = text.removeprefix("\ufeff")
+    try:
+        source, body = handler.split(text)
+    except ValueError:
+        raise fail(1, "no frontmatter; begin with --- lines around title, tags, agent_model, "
+                      "agent_version") from None  # fmt: skip
+    if not text.startswith("---"):
+        raise fail(1, "text before the frontmatter; begin the file with ---")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(source.lstrip("\n"))
+    try:
+        node = loader.get_single_node()
+        metadata = loader.construct_document(node) if node else None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        problem = error.problem or "not YAML"
+        raise fail(
+            line, f"not valid YAML: {problem}; quote values that contain ': ' or '#'"
+        ) from None
+    except ValueError as error:  # e.g. an impossible date
+        raise fail(2, f"not valid YAML: {error}") from None
+    if not isinstance(metadata, dict):
+        raise fail(2, "not a mapping; write one `key: value` a line")
+    key_lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if key.value in key_lines:
+            raise fail(key.start_mark.line + 2, f'the key "{key.value}" stands twice; keep one')
+        key_lines[key.value] = key.start_mark.line + 2
+    return metadata, key_lines, body
+
+
+def _check_frontmatter(
+    path: str, metadata: dict[str, Any], key_lines: Mapping[str, int]
+) -> Iterator[Finding]:
+    for error in _frontmatter_validator().iter_errors(metadata):
+        if error.validator == "additionalProperties":
+            known = frontmatter_schema()["properties"]
+            for key in metadata.keys() - known.keys():
+                meant = did_you_mean(str(key), known)
+                message = f'unknown key "{key}"; only {", ".join(known)} are allowed{meant}'
+                yield Finding(path, key_lines.get(str(key), 1), 1, "frontmatter-key", message)
+        elif error.validator == "required":
+            missing = next(key for key in error.validator_value if f"'{key}'" in error.message)
+            yield Finding(path, 1, 1, "frontmatter-key", f'"{missing}" is missing; add it')
+        else:
+            key = str(error.absolute_path[0]) if error.absolute_path else ""
+            rule = key.replace("_", "-") or "frontmatter"
+            yield Finding(path, key_lines.get(key, 1), 1, rule, describe(error))
+
+
+def describe(error: ValidationError) -> str:
+    """Say what a value breaks, and what would be right, in words of the schema itself."""
+    right = error.schema.get("description") if isinstance(error.schema, dict) else None
+    problem = error.message
+    if len(problem) > 120:  # jsonschema repeats the value, which may be a whole solution
+        problem = f"{str(error.instance)[:60]!r}… breaks {error.validator}: {error.validator_value}"
+    return f"{problem}; {right}" if right else problem
+
+
+def _sections(
+    body: str, first_line: int, path: str, findings: list[Finding]
+) -> Iterator[Section]:
+    """Cut the body at its level-two headings. What cannot be read goes into `findings`."""
+    lines = body.split("\n")
+    tokens = _markdown().parse(body)
+    for token in tokens:
+        if token.type == "code_block" and token.map:
+            message = "indented code; put it into a fence, so that it is proven"
+            findings.append(Finding(path, first_line + token.map[0], 1, "indented-code", message))
+    heads = [
+        (token.map[0], token.map[1], tokens[position + 1].content)
+        for position, token in enumerate(tokens)
+        if token.type == "heading_open" and token.tag == "h2" and token.level == 0 and token.map
+    ]
+    ends = [start for start, _, _ in heads[1:]] + [len(lines)]
+    before = next((n for n, text in enumerate(lines[: heads[0][0]] if heads else []) if text), None)
+    if before is not None:
+        message = "text before the first section; move it below ## Context"
+        findings.append(Finding(path, first_line + before, 1, "sections", message))
+    for (start, text_start, name), end in zip(heads, ends, strict=True):
+        yield Section(
+            name=name,
+            text="\n".join(lines[text_start:end]).strip("\n").rstrip(),
+            line=first_line + start,
+            fences=tuple(
+                _fence(token, first_line, path, findings)
+                for token in tokens
+                if token.type == "fence" and token.map and start < token.map[0] < end
+            ),
+        )
+
+
+def _fence(token: Token, first_line: int, path: str, findings: list[Finding]) -> Fence:
+    line = first_line + (token.map or [0])[0]
+    language, options, unreadable = _info(token.info)
+    for word in unreadable:
+        message = f'cannot read "{word}" after the language; write key="value"'
+        findings.append(Finding(path, line, 1, "fence-options", message))
+    others = {key: value for key, value in options.items() if key != "title"}
+    return Fence(language, options.get("title"), others, token.content, line)
+
+
+@cache
+def _info(info: str) -> tuple[str, Mapping[str, str], Sequence[str]]:
+    """Split a fence's info string into its language, its options and what cannot be read."""
+    try:
+        words = shlex.split(info)
+    except ValueError:  # an open quote
+        words = info.split()
+    language = words.pop(0) if words and "=" not in words[0] else ""
+    options: dict[str, str] = {}
+    unreadable = []
+    for word in words:
+        key, _, value = word.partition("=")
+        if not key or not value or key in options:
+            unreadable.append(word)
+        else:
+            options[key] = value
+    return language, options, unreadable
+
+
+def _check_sections(path: str, sections: list[Section], first_line: int) -> Iterator[Finding]:
+    names = tuple(section.name for section in sections)
+    if names == SECTIONS:
+        return
+    expected = ", ".join(f"## {name}" for name in SECTIONS)
+    line = first_line
+    for section, right in zip(sections, SECTIONS, strict=False):
+        if section.name != right:
+            line = section.line
+            break
+    found = ", ".join(f"## {name}" for name in names) or "none"
+    message = f"the sections are {found}; they must be exactly {expected}, in this order"
+    yield Finding(path, line, 1, "sections", message)
