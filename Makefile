@@ -30,6 +30,9 @@ dev-setup: .venv/.installed-dev  ## install what tests and linters need, too
 fixtures: setup  ## compile seeds/ into api/fixtures/seed_traces.json
 	@$(RUN) tools.build_fixtures $(ARGS)
 
+check: dev-setup  ## check the seeds against every rule, all or SEED=path
+	@$(RUN) tools.check $$ARGS $$SEED
+
 seed: fixtures  ## compile, migrate the embedded database, import (DATABASE_URL: into that target)
 	@$(RUN) tools.import_seeds $(ARGS)
 

@@ -46,13 +46,16 @@ def _node(seeds: Path, folder: Path) -> float:
     """Install the rival, run it once to warm the file cache and once for its time in seconds."""
     for name in ("package.json", "package-lock.json", "build.mjs"):
         shutil.copy(RIVAL / name, folder)
-    quiet = {"cwd": folder, "check": True, "stdout": subprocess.DEVNULL}
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], **quiet)
+    _quietly(["npm", "ci", "--no-audit", "--no-fund"], folder)
     command = ["node", "build.mjs", str(seeds), str(SCHEMAS), str(folder / "node.json")]
-    subprocess.run(command, **quiet)
+    _quietly(command, folder)
     begin = time.perf_counter()
-    subprocess.run(command, **quiet)
+    _quietly(command, folder)
     return time.perf_counter() - begin
+
+
+def _quietly(command: list[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def _build(seeds: Path, output: Path) -> tuple[float, float]:

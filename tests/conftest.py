@@ -1,10 +1,13 @@
-"""A real PostgreSQL for the tests: one embedded server a run, one fresh migrated database a test."""
+"""A real PostgreSQL for the tests: one embedded server a run, a fresh database a test."""
 
 import asyncio
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -16,15 +19,35 @@ from app.migrate import upgrade
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 TEMPLATE = "migrated"
+DATA_DIR = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make one folder for the run's server, which pytest's workers share.
+
+    Not below pytest's own: for root the server runs as another user, and every pytest that starts
+    closes that folder to others.
+    """
+    worker = getattr(config, "workerinput", None)
+    config.stash[DATA_DIR] = worker["data_dir"] if worker else tempfile.mkdtemp()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the folder is."""
+    node.workerinput["data_dir"] = node.config.stash[DATA_DIR]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folder, when all workers have ended."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(config.stash[DATA_DIR])
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
-    """URL of the run's server; pytest's workers share it, and the last one to end stops it."""
-    folder = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
-        folder = folder.parent
-    with embedded_server(folder / "data") as url:
+def server_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """URL of the run's server; the last worker to end stops it."""
+    with embedded_server(Path(pytestconfig.stash[DATA_DIR])) as url:
         asyncio.run(_prepare(url))
         yield url
 
@@ -77,6 +100,13 @@ async def empty_database_url(server_url: str) -> AsyncIterator[str]:
     """URL of a fresh database of this test's own that holds nothing."""
     async with fresh_database(server_url, "template1") as url:
         yield url
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """An empty folder for an embedded server of this test's own."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name) / "data"
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What turns content into a loaded database, and proves it."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ FIELD_SEPARATOR = "\x1f"
 """ASCII's unit separator; stands between fields that are hashed together."""
 SHOWN_PROBLEMS = 20
 """Problems that a message lists; the rest are counted."""
-SHOWN_LENGTH = 150
-"""Characters of a validator's message from which on it quotes a whole text, and is not shown."""
+SHOWN_LENGTH = 120
+"""Characters of a validator's message; a longer one quotes a whole text and is cut."""
 
 
 class FixtureError(AppError):
@@ -102,9 +102,11 @@ def _load(path: Path) -> Any:
 
 
 def _with_normalized_tags(element: dict[str, Any]) -> dict[str, Any]:
-    """Normalize where there are tags to normalize; a tag that is too long is the schema's to refuse."""
+    """Normalize the tags where they are tags; one that is too long is the schema's to refuse."""
     tags = element.get("tags")
-    if isinstance(tags, list) and all(isinstance(t, str) and len(t) <= MAX_TAG_LENGTH for t in tags):
+    if isinstance(tags, list) and all(
+        isinstance(tag, str) and len(tag) <= MAX_TAG_LENGTH for tag in tags
+    ):
         element["tags"] = list(_unique_tags(tags))
     return element
 
@@ -146,7 +148,10 @@ def _is_encodable(element: Any) -> bool:
 
 
 def _shortened(message: str) -> str:
-    return message if len(message) <= SHOWN_LENGTH else f"{message[:40]} … {message[-80:]}"
+    if len(message) <= SHOWN_LENGTH:
+        return message
+    half = SHOWN_LENGTH // 2
+    return f"{message[:half]} … {message[-half:]}"
 
 
 def _innermost_description(schema: Any, schema_path: Sequence[str | int]) -> str:
@@ -172,6 +177,8 @@ def _duplicates(data: list[dict[str, Any]]) -> list[str]:
 def _place(data: Any, instance_path: Sequence[str | int]) -> str:
     """Where in the fixture, e.g. `[3].tags[1] (react/x)`."""
     path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in instance_path)
-    element = data[instance_path[0]] if instance_path and isinstance(data, list) else None
+    position = instance_path[0] if instance_path else None
+    element = data[position] if isinstance(data, list) and isinstance(position, int) else None
     slug = element.get("slug") if isinstance(element, dict) else None
-    return f"{path} ({slug})" if isinstance(slug, str) else path or "the file"
+    is_known = isinstance(slug, str) and slug.isprintable()
+    return f"{path} ({slug})" if is_known else path or "the file"

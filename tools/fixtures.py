@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tools.corpus import SAMPLES, check_file, map_files, sample_titles
 from tools.findings import Finding, SeedError
 from tools.proving.pins import FOLDER as PINS
 from tools.proving.pins import read_pins
-from tools.rules import check_titles
+from tools.rules import FORM, check_titles
 from tools.seed_file import PROJECT, SCHEMAS, Seed, describe, find_seeds
 
 SCHEMA = SCHEMAS / "fixture.schema.json"
@@ -64,7 +63,7 @@ def compile_fixture(root: Path) -> Fixture:
 
 
 def _compile_file(path: Path, root: Path) -> _Entry:
-    seed, findings = check_file(path, root)
+    seed, findings = check_file(path, root, FORM)
     if seed is None:
         return _Entry(str(path), "", "", "", 1, findings)
     record = record_of(seed)
@@ -110,7 +109,7 @@ def write_fixture(fixture: Fixture, output: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=output.parent, delete=False) as file:
         file.write(fixture.data)
         Path(file.name).chmod(0o644)
-    os.replace(file.name, output)
+    Path(file.name).replace(output)
 
 
 def is_current(root: Path, output: Path) -> bool:

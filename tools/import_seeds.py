@@ -10,8 +10,8 @@ import asyncio
 import json
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +31,10 @@ SEED_USER_EMAIL = "seeds@commontrace.internal"
 SEED_USER_NAME = "CommonTrace Seeds"
 IMPORT_LOCK = 0x5EED
 """Key of the advisory lock: one import at a time in a database."""
-PROGRESS_AFTER = 1.0
-"""Seconds after which a terminal shows how far the import is."""
-
 STEPS = 5
-"""Steps that an import tells of."""
+"""How often an import tells what it does next."""
+PROGRESS_AFTER = 1.0
+"""Seconds after which a terminal shows it."""
 
 OnStep = Callable[[str], None]
 """Is told what the import does next."""
@@ -48,23 +47,25 @@ class Change:
     action: str
     slug: str
     title: str
-    fields: tuple[str, ...]
+    fields: str = ""
+    """What an update changes."""
 
     def __str__(self) -> str:
         """E.g. `update react/x: Its title (solution, tags)`."""
-        fields = f" ({', '.join(self.fields)})" if self.fields else ""
+        fields = f" ({self.fields})" if self.fields else ""
         return f"{self.action} {self.slug}: {self.title}{fields}"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """Numbers of traces. `changes` is filled by a dry run only, which only counts its plan."""
+    """Numbers of traces that an import wrote or skipped; of a dry run, those that it planned."""
 
     inserted: int
     skipped: int
     updated: int
     pruned: int
     changes: tuple[Change, ...] = ()
+    """Of a dry run only."""
 
     def __str__(self) -> str:
         """E.g. `230 inserted, 0 skipped`; updated and pruned only where there were any."""
@@ -141,7 +142,7 @@ def _seed_row(seed: SeedTrace) -> tuple[Any, ...]:
         seed.title,
         seed.id,
         content_hash,
-        seed.tags,
+        sorted(seed.tags),
         seed.agent_model,
         seed.agent_version,
         json.dumps(metadata),
@@ -156,16 +157,16 @@ async def _planned(connection: AsyncConnection) -> ImportResult:
         skipped=counts.get("skip", 0),
         updated=counts.get("update", 0),
         pruned=counts.get("prune", 0),
-        changes=tuple(Change(a, slug, title, tuple(fs or ())) for a, slug, title, fs in changes),
+        changes=tuple(Change(*change) for change in changes),
     )
 
 
 async def _plan_counts(connection: AsyncConnection) -> dict[str, int]:
-    return {action: count for action, count in await _execute(connection, sql.COUNT_PLAN)}
+    return {row.action: row.traces for row in await _execute(connection, sql.COUNT_PLAN)}
 
 
 async def _write(connection: AsyncConnection, on_step: OnStep) -> ImportResult:
-    from app.models.trace import TraceStatus  # noqa: PLC0415
+    from app.models.trace import TraceStatus
 
     skipped = (await _plan_counts(connection)).get("skip", 0)
     contributor_id = await get_or_create_seed_user(connection)
@@ -191,7 +192,7 @@ async def _write(connection: AsyncConnection, on_step: OnStep) -> ImportResult:
 async def _execute(
     connection: AsyncConnection, statement: str, **parameters: Any
 ) -> CursorResult[Any]:
-    from sqlalchemy import text  # noqa: PLC0415
+    from sqlalchemy import text
 
     return await connection.execute(text(statement), parameters)
 
@@ -221,7 +222,7 @@ def main(fixtures_path: Path, database_url: str | None, dry_run: bool, prune: bo
     New seeds are inserted, changed ones updated in place, the others skipped; traces that are not
     seeds are never touched. Without DATABASE_URL the target is the embedded database.
     """
-    from tools.fixture_reader import read_fixture  # noqa: PLC0415
+    from tools.fixture_reader import read_fixture
 
     seeds = read_fixture(fixtures_path)
     result = asyncio.run(_import(seeds, database_url, dry_run=dry_run, prune=prune))
@@ -234,34 +235,26 @@ def main(fixtures_path: Path, database_url: str | None, dry_run: bool, prune: bo
 async def _import(
     seeds: Sequence[SeedTrace], database_url: str | None, *, dry_run: bool, prune: bool
 ) -> ImportResult:
-    import asyncpg  # noqa: PLC0415
-    from app.config import load_settings  # noqa: PLC0415
-    from app.database import connected_engine  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+    from app.config import load_settings
+    from app.database import connected_engine, database_errors
 
     settings = load_settings(database_url=database_url)
     async with connected_engine(settings, needs=sql.NEEDED_COLUMNS) as engine:
-        try:
-            async with _progress() as on_step:
-                return await import_seeds(
-                    engine, seeds, dry_run=dry_run, prune=prune, on_step=on_step
-                )
-        except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            reason = str(getattr(error, "orig", error)).splitlines()[0]
-            raise click.ClickException(f"the import failed, nothing was written: {reason}") from error
+        with database_errors("the import failed, nothing was written"), _progress() as on_step:
+            return await import_seeds(engine, seeds, dry_run=dry_run, prune=prune, on_step=on_step)
 
 
-@asynccontextmanager
-async def _progress() -> AsyncIterator[OnStep]:
+@contextmanager
+def _progress() -> Iterator[OnStep]:
     """A progress bar on standard error, from `PROGRESS_AFTER` on, where that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda step: None
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
     progress = Progress(console=Console(stderr=True), transient=True)
-    task = progress.add_task("", total=STEPS)
+    task = progress.add_task("", total=STEPS, completed=-1)  # the first step starts at 0
     timer = asyncio.get_running_loop().call_later(PROGRESS_AFTER, progress.start)
     try:
         yield lambda step: progress.update(task, description=step, advance=1)

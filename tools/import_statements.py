@@ -170,7 +170,7 @@ WHERE :prune
     AND NOT EXISTS (SELECT FROM matched WHERE matched.id = stored.id)
 """
 
-COUNT_PLAN = "SELECT action, count(*) FROM plan GROUP BY action"
+COUNT_PLAN = "SELECT action, count(*) AS traces FROM plan GROUP BY action"
 
 SLUGS_TO_WRITE = "SELECT slug FROM plan WHERE action IN ('insert', 'update')"
 
@@ -178,28 +178,24 @@ LIST_CHANGES = """
 SELECT
     plan.action,
     plan.slug,
-    coalesce(seed.title, t.title),
-    CASE WHEN plan.action = 'update' THEN
-        array_remove(
-            ARRAY[
-                CASE WHEN t.metadata_json ->> 'slug' IS DISTINCT FROM seed.slug THEN 'slug' END,
-                CASE WHEN t.title <> seed.title THEN 'title' END,
-                CASE WHEN t.context_text <> seed_text.context_text THEN 'context' END,
-                CASE WHEN t.solution_text <> seed_text.solution_text THEN 'solution' END,
-                CASE WHEN ARRAY(
-                    SELECT g.name::text FROM trace_tags tt JOIN tags g ON g.id = tt.tag_id
-                    WHERE tt.trace_id = t.id ORDER BY g.name COLLATE "C"
-                ) <> ARRAY(SELECT unnest(seed.tags) AS name ORDER BY name COLLATE "C")
-                THEN 'tags' END,
-                CASE WHEN t.agent_model IS DISTINCT FROM seed.agent_model THEN 'agent_model' END,
-                CASE WHEN t.agent_version IS DISTINCT FROM seed.agent_version
-                THEN 'agent_version' END,
-                CASE WHEN (t.metadata_json -> 'proven_with')::jsonb
-                    IS DISTINCT FROM seed.metadata -> 'proven_with' THEN 'proven_with' END
-            ],
-            NULL
-        )
-    END
+    coalesce(seed.title, t.title) AS title,
+    CASE WHEN plan.action = 'update' THEN concat_ws(
+        ', ',
+        CASE WHEN t.metadata_json ->> 'slug' IS DISTINCT FROM seed.slug THEN 'slug' END,
+        CASE WHEN t.title <> seed.title THEN 'title' END,
+        CASE WHEN t.context_text <> seed_text.context_text THEN 'context' END,
+        CASE WHEN t.solution_text <> seed_text.solution_text THEN 'solution' END,
+        CASE WHEN seed.tags <> ARRAY(
+            SELECT g.name::text
+            FROM trace_tags tt
+            JOIN tags g ON g.id = tt.tag_id
+            WHERE tt.trace_id = t.id
+            ORDER BY g.name COLLATE "C"
+        ) THEN 'tags' END,
+        CASE WHEN t.agent_model IS DISTINCT FROM seed.agent_model THEN 'agent_model' END,
+        CASE WHEN t.agent_version IS DISTINCT FROM seed.agent_version THEN 'agent_version' END,
+        CASE WHEN t.metadata_json::jsonb IS DISTINCT FROM plan.metadata THEN 'metadata' END
+    ) END AS fields
 FROM plan
 LEFT JOIN traces t USING (id)
 LEFT JOIN seed ON seed.slug = plan.slug AND plan.action <> 'prune'
@@ -222,7 +218,7 @@ JOIN seed_text USING (slug)
 WHERE plan.action = 'insert'
 """
 
-# What people have made of the trace since (trust, confirmations, status) is not the seed's to reset.
+# What people have made of the trace since (trust, confirmations, status) stays theirs.
 UPDATE_TRACES = """
 UPDATE traces t
 SET title = seed.title,

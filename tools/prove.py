@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Proofs at a time.")
 @click.option("--no-cache", is_flag=True, help="Run proofs that passed before, too.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Leave the folders of the runs there.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Leave the folders of the runs there."
+)
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
 @click.option("--no-skips", is_flag=True, help="Count a skipped proof as a failure.")
 def main(
@@ -54,14 +56,14 @@ def main(
 def _read(paths: Sequence[Path]) -> list[Seed]:
     """Read the seeds; an ill-formed one ends the command with its findings."""
     from tools.findings import SeedError
-    from tools.rules import check_seed
+    from tools.rules import FORM, check_seed
     from tools.seed_file import SEEDS, find_seeds, read_seed
 
     findings, seeds = [], []
     for path in dict.fromkeys(path for root in paths or [SEEDS] for path in find_seeds(root)):
         try:
             seeds.append(read_seed(path))
-            findings += check_seed(seeds[-1])
+            findings += check_seed(seeds[-1], FORM)
         except SeedError as error:
             findings += error.findings
     for finding in sorted(findings):
@@ -69,7 +71,9 @@ def _read(paths: Sequence[Path]) -> list[Seed]:
     if findings:
         sys.exit(1)
     if not seeds:
-        raise click.UsageError(f"no seeds at {', '.join(map(str, paths))}; name .md files or folders")
+        raise click.UsageError(
+            f"no seeds at {', '.join(map(str, paths))}; name .md files or folders"
+        )
     return seeds
 
 
@@ -81,7 +85,7 @@ def _prover(jobs: int, no_cache: bool, keep: Path | None) -> tuple[Prover, Seque
 
     try:
         pins = runtime.load()
-    except runtime.RuntimeProblem as error:
+    except runtime.SetupError as error:
         raise click.ClickException(str(error)) from None
     sandbox = Sandbox.detect()
     for what in sandbox.missing:
@@ -102,7 +106,9 @@ async def _prove(prover: Prover, seeds: Sequence[Seed]) -> list[Proof]:
 
     console = Console(highlight=False, soft_wrap=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("proofs", total=len(seeds))
 
         def report(proof: Proof) -> None:

@@ -6,11 +6,14 @@ the corpus look at all seeds together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
+from tools import safety
 from tools.findings import Finding, did_you_mean
-from tools.seed_file import READING_ONLY, Fence, Section, Seed
+from tools.seed_file import CATEGORIES, READING_ONLY, Fence, Section, Seed
+from tools.syntax import fault_in
 
 Problem = tuple[int, str]
 Rule = Callable[[Seed], Iterable[Problem]]
@@ -21,10 +24,26 @@ SOLUTION_LENGTH = (200, 5000)
 """Characters: what fits into a reading agent's context several times over."""
 LANGUAGES = {
     *READING_ONLY,
-    *("python", "sh", "sql", "json", "yaml", "toml", "ini", "dockerfile", "nginx", "lua", "makefile"),
+    *("python", "sh", "sql", "json", "yaml", "toml", "ini", "dockerfile", "nginx", "lua"),
+    *("makefile", "gitignore"),
     *("js", "mjs", "cjs", "jsx", "ts", "tsx", "html", "css", "xml", "csv", "env", "properties"),
 }  # fmt: skip
 PROOF_OPTIONS = {"needs": ("docker",), "timeout": range(1, 601)}
+
+
+def category(seed: Seed) -> Iterator[Problem]:
+    """A seed lies in the folder of a category."""
+    if seed.category not in CATEGORIES:
+        known = ", ".join(CATEGORIES)
+        meant = did_you_mean(seed.category, CATEGORIES)
+        yield 1, f'"{seed.category}" is not a category; the categories are {known}{meant}'
+
+
+def seed_name(seed: Seed) -> Iterator[Problem]:
+    """A seed's file is named in lowercase words with hyphens."""
+    name = seed.slug.partition("/")[2]
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        yield 1, f'"{name}.md" is not a name for a seed; use lowercase-words-with-hyphens.md'
 
 
 def context_length(seed: Seed) -> Iterator[Problem]:
@@ -47,7 +66,8 @@ def fence_language(seed: Seed) -> Iterator[Problem]:
                 meant = did_you_mean(fence.language, LANGUAGES)
                 yield (
                     fence.line,
-                    f'unknown language "{fence.language}"; use one of {", ".join(sorted(LANGUAGES))}{meant}',
+                    f'unknown language "{fence.language}"; known are {", ".join(sorted(LANGUAGES))}'
+                    f"{meant}",
                 )
 
 
@@ -106,7 +126,18 @@ def solution_has_file(seed: Seed) -> Iterator[Problem]:
         yield seed.solution.line, 'no file in the solution; give its code a title="name"'
 
 
-RULES: tuple[Rule, ...] = (
+def code_parses(seed: Seed) -> Iterator[Problem]:
+    """Code parses in its language."""
+    for section in seed.sections:
+        for fence in section.fences:
+            if fault := fault_in(fence.language, fence.code):
+                line, message = fault
+                yield fence.line + line, f"{fence.language} does not parse: {message}"
+
+
+FORM: tuple[Rule, ...] = (
+    category,
+    seed_name,
     context_length,
     solution_length,
     fence_language,
@@ -116,6 +147,30 @@ RULES: tuple[Rule, ...] = (
     proof_command,
     solution_has_file,
 )
+"""What a fixture must keep: quick, and without the parsers that the other rules need."""
+RULES: tuple[Rule, ...] = (*FORM, code_parses, *safety.RULES)
+"""Every rule of a single seed."""
+
+
+OF_THE_FORM = {
+    "encoding": "A seed is UTF-8 without a byte order mark; its lines end in LF.",
+    "frontmatter": "The frontmatter is a YAML mapping, each key once.",
+    "frontmatter-key": "It has title, tags, agent_model and agent_version, and nothing else.",
+    "title": "A title is one line of 25 to 100 characters.",
+    "tags": "There are 2 to 5 different tags of a-z, 0-9, '.', '_' and '-'.",
+    "agent-model": "agent_model names the model that wrote the trace.",
+    "agent-version": "agent_version is a version in quotes.",
+    "sections": "The body has exactly the sections Context, Solution and Proof, in this order.",
+    "fence-info": 'What follows a fence\'s language is written as key="value".',
+    "indented-code": "Code stands in fences, so that none escapes its proof.",
+    "unique-title": "No two seeds have one title, nor one of the sample traces.",
+}
+"""The rules that the reader of the format and the schema keep, by id."""
+
+
+def catalogue() -> dict[str, str]:
+    """Return every rule's id with what it asks for, in one sentence."""
+    return OF_THE_FORM | {rule_id(rule): (rule.__doc__ or "").strip() for rule in RULES}
 
 
 def rule_id(rule: Callable[..., object]) -> str:
@@ -123,11 +178,11 @@ def rule_id(rule: Callable[..., object]) -> str:
     return rule.__name__.replace("_", "-")
 
 
-def check_seed(seed: Seed) -> list[Finding]:
-    """Check one seed against every rule that concerns it alone."""
+def check_seed(seed: Seed, rules: Iterable[Rule] = RULES) -> list[Finding]:
+    """Check one seed against the rules that concern it alone."""
     return [
         Finding(seed.path, line, 1, rule_id(rule), message)
-        for rule in RULES
+        for rule in rules
         for line, message in rule(seed)
     ]
 

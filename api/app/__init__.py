@@ -1,0 +1,1 @@
+"""The service: settings, tables, search over HTTP, and the embedding worker."""

@@ -14,9 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 """The root of the checkout."""
 
 EMBEDDING_DIMENSIONS = 512
-"""Length of a trace's vector: what the bundled local model gives, and text-embedding-3-small can."""
+"""Length of a vector: what the bundled local model gives, and text-embedding-3-small can give."""
 
 DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
+DATABASE_URL_FORM = "postgresql://user:password@host:port/database"
+"""What messages show as the right form."""
 
 
 class EmbeddingProvider(StrEnum):
@@ -35,7 +37,7 @@ def _check_database_url(url: str | None) -> str | None:
     if not url:
         return None
     if url.partition("://")[0] not in DATABASE_SCHEMES:
-        raise ValueError("expected postgresql://user:password@host:port/database")
+        raise ValueError(f"expected {DATABASE_URL_FORM}")
     return url
 
 

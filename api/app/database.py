@@ -1,13 +1,14 @@
 """The target database: one way in for every command and for the service."""
 
 import functools
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -16,9 +17,9 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from app.config import Settings
+from app.config import DATABASE_URL_FORM, Settings
 from app.embedded import embedded_server
-from app.errors import TargetError
+from app.errors import ConfigError, TargetError
 
 Columns = Mapping[str, Sequence[str]]
 """Names of columns by the name of their table."""
@@ -58,7 +59,7 @@ async def _checked_engine(
     try:
         async with _connect(engine, url) as connection:
             if migrate:
-                from app.migrate import upgrade  # noqa: PLC0415  (Alembic takes time to import)
+                from app.migrate import upgrade
 
                 await upgrade(connection)
             await check_target(connection, _model_columns() if needs is None else needs)
@@ -85,6 +86,21 @@ def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
     return async_sessionmaker(engine, expire_on_commit=False)
 
 
+@contextmanager
+def database_errors(failure: str, advice: str = "") -> Iterator[None]:
+    """Turn what the driver raises into one line: what failed, the server's reason, what to do.
+
+    Raises:
+        TargetError: instead of any error of the driver, the server or the network.
+    """
+    try:
+        yield
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = (str(cause) or "no answer in time").splitlines()[0]
+        raise TargetError("; ".join(filter(None, (f"{failure}: {reason}", advice)))) from error
+
+
 def describe_target(url: str) -> str:
     """Hosts and database name of a URL, without user and password, for messages."""
     parts = urlsplit(url)
@@ -97,28 +113,34 @@ def _asyncpg_arguments(url: str) -> tuple[str, dict[str, Any]]:
 
     asyncpg sends options that it does not know to the server, which refuses them.
     """
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
     arguments: dict[str, Any] = {}
+    try:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        if "connect_timeout" in options:
+            arguments["timeout"] = float(options.pop("connect_timeout"))
+    except ValueError as error:
+        raise _unreadable(error) from error
     if "ssl" in options:  # the name that SQLAlchemy's asyncpg URLs use
         options["sslmode"] = options.pop("ssl")
-    if "connect_timeout" in options:
-        arguments["timeout"] = float(options.pop("connect_timeout"))
     dsn = parts._replace(scheme="postgresql", query=urlencode(options)).geturl()
     return dsn, arguments
+
+
+def _unreadable(error: Exception) -> ConfigError:
+    return ConfigError(f"DATABASE_URL cannot be read ({error}); expected {DATABASE_URL_FORM}")
 
 
 @asynccontextmanager
 async def _connect(engine: AsyncEngine, url: str) -> AsyncIterator[AsyncConnection]:
     """A connection, or one line on why there is none."""
-    try:
-        connection = await engine.connect()
-    except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as e:
-        reason = str(e).splitlines()[0] if str(e) else "no answer in time"
-        raise TargetError(
-            f"cannot connect to {describe_target(url)}: {reason}; "
-            "check DATABASE_URL and that the server runs"
-        ) from e
+    with database_errors(
+        f"cannot connect to {describe_target(url)}", "check DATABASE_URL and that the server runs"
+    ):
+        try:
+            connection = await engine.connect()
+        except (ValueError, LookupError) as error:  # asyncpg's, on a URL that it cannot read
+            raise _unreadable(error) from error
     try:
         yield connection
     finally:
@@ -138,7 +160,7 @@ async def check_target(connection: AsyncConnection, needs: Columns) -> None:
         return
     if not await connection.scalar(text("SELECT 1 FROM pg_extension WHERE extname = 'vector'")):
         raise TargetError(
-            "the target has no pgvector extension; run `make migrate` (or CREATE EXTENSION vector)"
+            "the target has no pgvector extension; run `make migrate`, or CREATE EXTENSION vector"
         )
     existing = await _existing_columns(connection, list(needs))
     missing = [
@@ -172,6 +194,6 @@ async def _existing_columns(
 
 
 def _model_columns() -> dict[str, list[str]]:
-    from app.models import Base  # noqa: PLC0415
+    from app.models import Base
 
     return {name: list(table.columns.keys()) for name, table in Base.metadata.tables.items()}

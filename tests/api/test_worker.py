@@ -31,12 +31,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 POISON = "cannot be embedded"
 
 
-@pytest.fixture(scope="session")
-def local() -> LocalEmbedder:
-    """The local model, loaded once."""
-    return LocalEmbedder()
-
-
 class Watched:
     """An embedder that runs the real one and can be told to misbehave."""
 
@@ -441,9 +435,7 @@ async def run_command(
     )
 
 
-async def test_the_command_drains_and_says_how_many(
-    engine: AsyncEngine, database_url: str
-) -> None:
+async def test_the_command_drains_and_says_how_many(engine: AsyncEngine, database_url: str) -> None:
     await add_traces(engine, numbered(3))
     process = await run_command(database_url, "--drain")
     output, _ = await process.communicate()

@@ -44,7 +44,9 @@ python -c 'import answer; assert answer.ANSWER == 42'
 
 def seed_text(title: str = "The answer is missing from the program") -> str:
     """A seed that keeps every rule."""
-    return SEED.format(title=title, context="It is not there. " * 20, solution="Put it there. " * 20)
+    return SEED.format(
+        title=title, context="It is not there. " * 20, solution="Put it there. " * 20
+    )
 
 
 @pytest.fixture
@@ -72,7 +74,9 @@ def test_the_fixture_holds_the_seeds_sorted_by_slug_and_to_the_letter(seeds: Pat
     traces = json.loads(text)
     assert [trace["slug"] for trace in traces] == ["python/a", "react/b"]
     assert traces[0]["title"] == "A task that nobody waits for"
-    assert traces[0]["solution"].endswith('```python title="answer.py"\nANSWER = 42  # déjà vu\n```')
+    assert traces[0]["solution"].endswith(
+        '```python title="answer.py"\nANSWER = 42  # déjà vu\n```'
+    )
     assert "Proof" not in text
     assert "déjà vu" in text and text.endswith("]\n") and '\n  {\n    "slug"' in text
     Draft202012Validator(fixture_schema()).validate(traces)
@@ -126,7 +130,9 @@ def test_every_error_of_every_file_is_reported_and_the_old_fixture_stays(seeds: 
     assert output.read_text() == "the old one"
     lines = result.output.splitlines()
     folder = seeds.as_posix()
-    assert f'{folder}/python/b.md:4:1: error[frontmatter-key]: unknown key "agent_modle"' in lines[1]
+    assert (
+        f'{folder}/python/b.md:4:1: error[frontmatter-key]: unknown key "agent_modle"' in lines[1]
+    )
     assert 'did you mean "agent_model"' in lines[1]
     assert f'{folder}/python/b.md:1:1: error[frontmatter-key]: "agent_model" is missing' in lines[0]
     assert lines[2].startswith(f"{folder}/python/c.md:20:1: error[sections]")
@@ -218,7 +224,7 @@ def test_a_seed_belongs_into_a_known_category_under_a_plain_name(seeds: Path) ->
     output = build(seeds, seeds.parent / "out.json").output
     assert 'reakt/x.md:1:1: error[category]: "reakt" is not' in output
     assert 'did you mean "react"?' in output
-    assert "react/X_y.md:1:1: error[file-name]" in output
+    assert "react/X_y.md:1:1: error[seed-name]" in output
 
 
 def test_an_empty_folder_is_an_error_and_a_missing_one_wrong_usage(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import tarfile
 import tomllib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +17,24 @@ from pathlib import Path
 from tools.proving.pins import digest
 from tools.proving.runtime import (
     Layout,
-    RuntimeProblem,
     Say,
+    SetupError,
     environment,
     run_logged,
-    stamped,
     step,
 )
 
 LABEL = "commontrace.stand-in"
 DEFINITION = "commontrace.definition"
 SUITE = "bookworm"
+NOT_IN_SLIM = (
+    "dev",
+    "usr/share/doc",
+    "usr/share/locale",
+    "usr/share/man",
+    "var/cache/apt",
+    "var/lib/apt/lists",
+)
 PULL_PATIENCE = 20
 """Seconds that a hub has to answer the first time."""
 
@@ -39,14 +45,14 @@ class Image:
 
     Attributes:
         tags: the names; the first one is what other images refer to.
-        folder: the folder of the Dockerfile; empty for the one that debootstrap makes.
-        base: the image that the stand-in is built on.
+        folder: the folder of the Dockerfile.
+        base: the image that the stand-in is built on, unless the Dockerfile's own.
         files: what the build context holds besides the folder: place in it -> place in the runtime.
         args: build arguments.
     """
 
     tags: list[str]
-    folder: str = ""
+    folder: str
     base: str = ""
     files: dict[str, str] = field(default_factory=dict)
     args: dict[str, str] = field(default_factory=dict)
@@ -55,10 +61,15 @@ class Image:
 def engine_answers() -> bool:
     """Return whether a Docker engine answers."""
     try:
-        done = subprocess.run(["docker", "version"], capture_output=True, check=False, timeout=20)  # noqa: S607
+        done = subprocess.run(["docker", "version"], capture_output=True, check=False, timeout=20)
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
+
+
+def gathered(layout: Layout) -> Path:
+    """Return the folder of what goes into the stand-ins and is in no wheel."""
+    return layout.folder / "images"
 
 
 def read_images(layout: Layout | None = None) -> list[Image]:
@@ -81,11 +92,13 @@ def ensure_images(layout: Layout | None = None, say: Say = print) -> list[str]:
         say: is given one line a finished step, with its time.
 
     Raises:
-        RuntimeProblem: where no engine answers or a build fails.
+        SetupError: where no engine answers or a build fails.
     """
     layout = layout or Layout()
     if not engine_answers():
-        raise RuntimeProblem("no Docker engine answers; run tools/proofs/docker-engine.sh start .proofs/engine")
+        raise SetupError(
+            "no Docker engine answers; run tools/proofs/docker-engine.sh start .proofs/engine"
+        )
     images = read_images(layout)
     if _hub_answers():
         _pull([tag for image in images for tag in image.tags], say)
@@ -111,64 +124,57 @@ def _pull(tags: list[str], say: Say) -> None:
 
 def _build_all(layout: Layout, images: list[Image], say: Say) -> None:
     definition = _definition(layout)
-    if all(_label(tag, DEFINITION) == definition for image in images for tag in image.tags):
+    missing = [image for image in images if not _is_built(image, definition)]
+    if not missing:
         return
+    gathered(layout).mkdir(exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        gathering = [pool.submit(_gather_wheels, layout, say), pool.submit(_gather_npm_cache, layout, say)]
-        debian, *rest = images
-        if _label(debian.tags[0], LABEL) is None:
-            with step("Debian base", say):
-                _import_debian(layout, debian)
-        for done in gathering:
+        tasks = (_gather_debian, _gather_wheels, _gather_npm_cache)
+        for done in [pool.submit(task, layout, say) for task in tasks]:
             done.result()
-    for image in rest:
+    for image in missing:
         with step(f"stand-in {image.tags[0]}", say):
             _build(layout, image, definition)
-    _relabel(debian, definition)
 
 
-def _import_debian(layout: Layout, image: Image) -> None:
+def _is_built(image: Image, definition: str) -> bool:
+    return all(_label(tag, DEFINITION) == definition for tag in image.tags)
+
+
+def _gather_debian(layout: Layout, say: Say) -> None:
     """Make the smallest Debian, once; it is kept as an archive."""
-    archive = layout.folder / f"{SUITE}.tar"
-    if not archive.exists():
-        root = layout.folder / "debootstrap"
-        shutil.rmtree(root, ignore_errors=True)
+    archive = gathered(layout) / "rootfs.tar"
+    if archive.exists():
+        return
+    root, partial = archive.with_suffix(""), archive.with_suffix(".partial")
+    shutil.rmtree(root, ignore_errors=True)
+    with step("the smallest Debian", say):
         run_logged(layout, "debootstrap", ["debootstrap", "--variant=minbase", SUITE, str(root)])
-        partial = archive.with_suffix(".partial")
-        leave_out = [f"--exclude=./{path}/*" for path in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "dev")]
-        run_logged(layout, "tar", ["tar", "-C", str(root), *leave_out, "-cf", str(partial), "."])
-        partial.rename(archive)
-        shutil.rmtree(root)
-    _docker("import", "-c", 'CMD ["bash"]', "-c", f"LABEL {LABEL}=true", str(archive), image.tags[0])
-
-
-def _relabel(image: Image, definition: str) -> None:
-    """Give all names to an image that has one, with the label that says it is complete."""
-    dockerfile = f"FROM {image.tags[0]}\n".encode()
-    _docker("build", "-q", *_labels(definition), *_tags(image), "-", given=dockerfile)
+        without = [f"--exclude=./{path}/*" for path in NOT_IN_SLIM]
+        run_logged(layout, "tar", ["tar", "-C", str(root), *without, "-cf", str(partial), "."])
+    shutil.rmtree(root)
+    partial.rename(archive)
 
 
 def _build(layout: Layout, image: Image, definition: str) -> None:
-    arguments = dict(image.args)
-    if image.base:
-        arguments["BASE"] = image.base
-    options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
-    context = _context(layout, image)
-    _docker("build", "-q", *options, *_labels(definition), *_tags(image), "-", given=context)
-
-
-def _labels(definition: str) -> list[str]:
-    return [f"--label={LABEL}=true", f"--label={DEFINITION}={definition}"]
-
-
-def _tags(image: Image) -> list[str]:
-    return [f"--tag={tag}" for tag in image.tags]
+    arguments = image.args | ({"BASE": image.base} if image.base else {})
+    options = [
+        *(f"--build-arg={name}={value}" for name, value in arguments.items()),
+        *(f"--tag={tag}" for tag in image.tags),
+        *(f"--label={label}" for label in (f"{LABEL}=true", f"{DEFINITION}={definition}")),
+    ]
+    try:
+        _docker("build", *options, "-", given=_context(layout, image))
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise SetupError(f"building {image.tags[0]} failed: {' '.join(last)}") from None
 
 
 def _context(layout: Layout, image: Image) -> bytes:
     """Return the build context as an archive: the image's folder, and its files of the runtime."""
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
+    # Docker knows an archive by its first header, which in Python's default format it cannot read.
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path in sorted((layout.pins / "images" / image.folder).iterdir()):
             tar.add(path, path.name)
         for name, place in image.files.items():
@@ -177,15 +183,15 @@ def _context(layout: Layout, image: Image) -> bytes:
 
 
 def _source(layout: Layout, place: str) -> Path:
-    for folder in (layout.folder, layout.site_packages):
+    for folder in (gathered(layout), layout.site_packages):
         if found := sorted(folder.glob(place)):
             return found[0]
-    raise RuntimeProblem(f"{place} is not in the runtime; run make prove-setup")
+    raise SetupError(f"{place} is not in the runtime; run make prove-setup")
 
 
 def _gather_wheels(layout: Layout, say: Say) -> None:
     """Download the wheels that pip finds in the Python stand-ins."""
-    wheels = layout.folder / "wheels"
+    wheels = gathered(layout) / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     download = [str(layout.venv / "bin" / "python"), "-m", "pip", "download", "-q"]
     wanted = ["-r", str(layout.pins / "images" / "python" / "wheels.txt")]
@@ -196,7 +202,7 @@ def _gather_wheels(layout: Layout, say: Say) -> None:
 
 def _gather_npm_cache(layout: Layout, say: Say) -> None:
     """Fill the cache that npm finds in the Node stand-ins."""
-    scratch, cache = layout.folder / "npm-scratch", layout.folder / "npm-cache"
+    scratch, cache = gathered(layout) / "npm-scratch", gathered(layout) / "npm-cache"
     for folder in (scratch, cache):
         shutil.rmtree(folder, ignore_errors=True)
     scratch.mkdir()
@@ -223,7 +229,7 @@ def _label(tag: str, name: str) -> str | None:
 
 def _docker(*arguments: str, given: bytes | None = None, timeout: float | None = None) -> str:
     done = subprocess.run(
-        ["docker", *arguments],  # noqa: S607
+        ["docker", *arguments],
         input=given,
         env=environment(Layout()),
         capture_output=True,
@@ -232,3 +238,22 @@ def _docker(*arguments: str, given: bytes | None = None, timeout: float | None =
     )
     done.check_returncode()
     return done.stdout.decode()
+
+
+def main() -> None:
+    """Have the base images that proofs build on; the command behind ``make prove-images``."""
+    import click
+
+    @click.command(help=main.__doc__)
+    def command() -> None:
+        try:
+            names = ensure_images(say=click.echo)
+        except SetupError as problem:
+            raise click.ClickException(str(problem)) from None
+        click.echo(f"the base images are ready; stand-ins: {', '.join(names) or 'none'}")
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,16 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "proofs"
-_JAVASCRIPT = {"javascript", "typescript", "node", "nodejs", "node.js", "react", "nextjs", "next.js"}
+_JAVASCRIPT = {
+    "javascript",
+    "typescript",
+    "node",
+    "nodejs",
+    "node.js",
+    "react",
+    "nextjs",
+    "next.js",
+}
 
 
 @dataclass(frozen=True)

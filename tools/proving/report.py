@@ -58,7 +58,8 @@ def summary(proofs: Sequence[Proof], stand_ins: Sequence[str]) -> Iterator[str]:
     if stand_ins and any(proof.seed.command.options.get("needs") == "docker" for proof in proofs):
         yield f"base images that are stand-ins built here: {', '.join(stand_ins)}"
     yield (
-        f"Proofs: {counts[Status.PROVEN]} proven ({cached} cached), {counts[Status.FAILED]} failed, "
+        f"Proofs: {counts[Status.PROVEN]} proven ({cached} cached), "
+        f"{counts[Status.FAILED]} failed, "
         f"{counts[Status.SUPERFLUOUS]} with superfluous files, {counts[Status.SKIPPED]} skipped; "
         f"{controls} negative controls, {seconds:.0f} s of runs"
     )

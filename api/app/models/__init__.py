@@ -7,4 +7,14 @@ from app.models.tag import Tag, trace_tags
 from app.models.trace import Trace, TraceStatus
 from app.models.user import User
 
-__all__ = ["Base", "EmbeddingJob", "SearchDocument", "SearchTerm", "Tag", "Trace", "TraceStatus", "User", "trace_tags"]
+__all__ = [
+    "Base",
+    "EmbeddingJob",
+    "SearchDocument",
+    "SearchTerm",
+    "Tag",
+    "Trace",
+    "TraceStatus",
+    "User",
+    "trace_tags",
+]

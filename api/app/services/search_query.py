@@ -15,6 +15,9 @@ MOST_TERMS = 12
 MOST_CANDIDATES = 150
 """Documents that are fetched for their terms, about; ranking costs as much as there are of them."""
 
+ALIKE = 0.75
+"""Terms whose weights differ by no more than this factor are ranked as one group."""
+
 PART_WEIGHT = 0.3
 """Of `use` and `state` in a question with `useState`, when the corpus knows `usestate`."""
 
@@ -24,6 +27,12 @@ TYPO_SIMILARITY = 82.0
 TYPO_WEIGHT = 0.7
 """Of a term that stands in for a misspelt one."""
 
+MISSING_WEIGHT = 1.0
+"""Of a word that the corpus lacks, beside one that stands in a single document."""
+
+SHORTEST_MISSING = 3
+"""Letters; shorter ones are endings of file names and the like."""
+
 SHORTEST_TYPO = 5
 """Letters; shorter words have too many neighbours."""
 
@@ -32,9 +41,11 @@ SHORTEST_TYPO = 5
 class QueryTerms:
     """What full-text search looks for."""
 
-    terms: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    """Tsqueries, each of the terms that tell about as much: PostgreSQL ranks a group as fast as one
+    term."""
     weights: Sequence[float] = ()
-    """How much each term tells (its inverse document frequency, scaled)."""
+    """How much each group tells: the sum of its terms' inverse document frequencies."""
     total: float = 0.0
     """The weights of all words of the question, those that the corpus lacks included."""
     candidates: str = ""
@@ -52,10 +63,12 @@ def read_query(question: str, vocabulary: Vocabulary) -> QueryTerms:
         for term, weight in known.items():
             weights[term] = max(weight, weights.get(term, 0.0))
     rarest = sorted(weights, key=lambda term: (-weights[term], term))[:MOST_TERMS]
+    groups = _groups([(term, weights[term]) for term in rarest])
     return QueryTerms(
-        terms=rarest,
-        weights=[weights[term] for term in rarest],
-        total=sum(weights[term] for term in rarest) + len(missing) * _idf(0, vocabulary),
+        groups=[_any(term for term, _ in group) for group in groups],
+        weights=[sum(weight for _, weight in group) for group in groups],
+        total=sum(weights[term] for term in rarest)
+        + MISSING_WEIGHT * len(missing) * _idf(0, vocabulary),
         candidates=_candidates(rarest, vocabulary),
     )
 
@@ -84,7 +97,7 @@ def _idf(documents: int, vocabulary: Vocabulary) -> float:
 
 def _looks_like_a_word(term: str) -> bool:
     """Whether a term that the corpus lacks counts as missing: numbers and hashes do not."""
-    return term.isalpha()
+    return term.isalpha() and len(term) >= SHORTEST_MISSING
 
 
 def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
@@ -95,6 +108,17 @@ def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
         word, vocabulary.words, scorer=fuzz.ratio, score_cutoff=TYPO_SIMILARITY
     )
     return best[0] if best else None
+
+
+def _groups(weighted: Sequence[tuple[str, float]]) -> list[list[tuple[str, float]]]:
+    """Terms, heaviest first, put together where their weights are alike."""
+    groups: list[list[tuple[str, float]]] = []
+    for term, weight in weighted:
+        if groups and weight >= ALIKE * groups[-1][0][1]:
+            groups[-1].append((term, weight))
+        else:
+            groups.append([(term, weight)])
+    return groups
 
 
 def _candidates(rarest: Sequence[str], vocabulary: Vocabulary) -> str:

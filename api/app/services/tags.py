@@ -1,4 +1,4 @@
-"""The one definition of what a tag is. Every path that writes or looks up a tag goes through here."""
+"""What a tag is. Every path that writes or looks up a tag goes through here."""
 
 import re
 

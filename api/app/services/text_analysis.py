@@ -14,23 +14,25 @@ import snowballstemmer
 VERSION = 1
 """Raise it when a text gives other terms than before: all documents are then indexed anew."""
 
+SHORTEST_TERM = 2
+"""Characters. Single letters and digits stand in every text."""
+
 LONGEST_TERM = 60
 """Characters. Longer words are hashes, tokens and encoded data."""
 
-STOP_WORDS = frozenset(
-    """
-    a about after again all also although always am an and any are as at be because been before
-    being both but by can cannot could did do does doing done each else even every for from get gets
-    getting give gives go goes going got had has have having he her here him his how however i if in
-    instead into is it its itself just let like make makes many may me might more most much must my
-    need needs no nor not now of off on once one only or other our out over own please same see she
-    should so some still such t s than that the their them then there these they thing this those
-    through to too try trying under up us use used uses using very via want wants was way we were
-    what when where whether which while who why will with within without won would yet you your
-    arent cant couldnt didnt doesnt dont hasnt havent im isnt ive shouldnt thats theres wasnt wont
-    wouldnt
-    """.split()
-)
+_STOP_WORDS = """
+a about after again all also although always am an and any are as at be because been before being
+both but by can cannot could did do does doing done each else even every for from get gets getting
+give gives go goes going got had has have having he her here him his how however i if in instead
+into is it its itself just let like make makes many may me might more most much must my need needs
+no nor not now of off on once one only or other our out over own please same see she should so
+some still such t s than that the their them then there these they thing this those through to too
+try trying under up us use used uses using very via want wants was way we were what when where
+whether which while who why will with within without won would yet you your arent cant couldnt
+didnt doesnt dont hasnt havent im isnt ive shouldnt thats theres wasnt wont wouldnt
+"""
+
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Words that do not tell one problem from another. They still count inside identifiers."""
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -106,17 +108,17 @@ def word_terms(word: str) -> tuple[str, ...]:
     """
     if len(word) > LONGEST_TERM:
         return ()
-    plain = word.translate(_NO_APOSTROPHES)
+    plain = word.strip("_").translate(_NO_APOSTROPHES)
     parts = [part.lower() for part in _PARTS.findall(plain)] if plain.isascii() else []
     whole = "".join(parts) or plain.lower()
     if whole in SYNONYMS:
         return tuple(stem(synonym) for synonym in SYNONYMS[whole])
-    if whole in STOP_WORDS or len(whole) == 1:
+    if whole in STOP_WORDS or len(whole) < SHORTEST_TERM:
         return ()
     if len(parts) <= 1:
         return (stem(whole),)
     expanded = (stem(word) for part in parts for word in SYNONYMS.get(part, (part,)))
-    return tuple(dict.fromkeys((whole, *(term for term in expanded if len(term) > 1))))
+    return tuple(dict.fromkeys((whole, *(term for term in expanded if len(term) >= SHORTEST_TERM))))
 
 
 def words(text: str) -> list[str]:

@@ -87,7 +87,8 @@ _PUT_OFF = text(f"""
     SET attempts = j.attempts + 1,
         last_error = failed.error,
         not_before = now() + least(
-            CAST(:first_pause AS interval) * 2 ^ least(j.attempts, 20), CAST(:longest_pause AS interval)
+            CAST(:first_pause AS interval) * 2 ^ least(j.attempts, 20),
+            CAST(:longest_pause AS interval)
         )
     FROM free, unnest(CAST(:ids AS uuid[]), CAST(:errors AS text[])) AS failed(id, error)
     WHERE j.trace_id = free.trace_id AND j.trace_id = failed.id
@@ -125,16 +126,14 @@ class EmbeddingQueue:
             if condition is _OTHER_MODEL:
                 values |= self._model
             async with self._engine.begin() as connection:
-                rows = await connection.execute(
-                    text(_CLAIM.format(condition=condition)), values
-                )
+                rows = await connection.execute(text(_CLAIM.format(condition=condition)), values)
                 claims = [Claim(*row) for row in rows]
             if claims:
                 return claims
         return []
 
     async def write(self, vectors: Mapping[Claim, Vector]) -> int:
-        """Store the vectors of traces whose text is still the one that was claimed; their number."""
+        """Store the vectors of traces whose text is as it was when claimed; the number stored."""
         claims = list(vectors)
         async with self._engine.begin() as connection:
             written = await connection.execute(

@@ -13,7 +13,7 @@ from app.config import load_settings
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import Counts, EmbeddingRun
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("app.worker")  # __name__ would be __main__
 
 
 @click.command()
@@ -24,14 +24,15 @@ def main(drain: bool, database_url: str | None) -> None:
 
     Several workers may run at once.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    if not drain:
+        logging.getLogger("app").setLevel(logging.INFO)
     asyncio.run(_work(drain, database_url))
 
 
 async def _work(drain: bool, database_url: str | None) -> None:
-    from app.database import connected_engine  # noqa: PLC0415
-    from app.services.embeddings import create_embedder  # noqa: PLC0415
+    from app.database import connected_engine
+    from app.services.embeddings import create_embedder
 
     settings = load_settings(database_url=database_url)
     embedder = create_embedder(settings)
@@ -45,7 +46,7 @@ async def _work(drain: bool, database_url: str | None) -> None:
 
 
 async def _drain(run: EmbeddingRun) -> None:
-    from app.services.embeddings import EmbeddingError  # noqa: PLC0415
+    from app.services.embeddings import EmbeddingError
 
     begin = time.perf_counter()
     try:

@@ -1,0 +1,110 @@
+"""`/api/v1/traces`: search, and one trace."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.services.search import SearchResult, SearchService
+from app.services.traces import get_trace
+
+router = APIRouter(prefix="/api/v1/traces", tags=["traces"])
+
+LONGEST_QUESTION = 4000
+"""Characters; a pasted stack trace fits."""
+
+MOST_TAGS = 10
+MOST_RESULTS = 50
+
+
+class SearchRequest(BaseModel):
+    """A question, tags that the answers must have, or both."""
+
+    q: str | None = Field(
+        default=None,
+        max_length=LONGEST_QUESTION,
+        description="A question, keywords, or a pasted error message.",
+        examples=["react useState shows old value after calling setter"],
+    )
+    tags: list[Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=list,
+        max_length=MOST_TAGS,
+        description="Only traces that have all of these.",
+    )
+    limit: int = Field(default=10, ge=1, le=MOST_RESULTS)
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not (self.q and self.q.strip()) and not self.tags:
+            raise ValueError("give q, tags or both")
+        return self
+
+
+class TraceOut(BaseModel):
+    """One solved coding problem."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    slug: str | None = Field(description="Path of the seed; null for a trace that is not a seed.")
+    title: str
+    context_text: str
+    solution_text: str = Field(description="Markdown.")
+    tags: list[str]
+    trust_score: float
+    status: str
+    contributor_id: uuid.UUID
+    contributor_name: str
+    agent_model: str | None
+    agent_version: str | None
+    proven_with: dict[str, Any] = Field(
+        description="Versions of the packages with which the solution was seen to work."
+    )
+    created_at: datetime
+
+
+class ResultOut(TraceOut):
+    """A trace that answers, and how well."""
+
+    similarity_score: float = Field(description="Cosine of question and trace; 0 if unknown.")
+    combined_score: float = Field(description="What the results are ordered by.")
+
+    @classmethod
+    def of(cls, result: SearchResult) -> Self:
+        """The result as the client sees it."""
+        return cls(
+            **vars(result.trace),
+            similarity_score=result.similarity_score,
+            combined_score=result.combined_score,
+        )
+
+
+class SearchResponse(BaseModel):
+    """Results, best first. None is better than a wrong one: weak matches are left out."""
+
+    results: list[ResultOut]
+    total: int = Field(description="Traces found, of which `results` holds the first `limit`.")
+    query: str | None
+
+
+@router.post("/search", summary="Find traces that solve a problem")
+async def search(wanted: SearchRequest, request: Request) -> SearchResponse:
+    """Search by meaning and by words at once; tags narrow it down."""
+    service: SearchService = request.app.state.search
+    answer = await service.search(wanted.q, wanted.tags, wanted.limit)
+    return SearchResponse(
+        results=[ResultOut.of(result) for result in answer.results],
+        total=answer.total,
+        query=wanted.q,
+    )
+
+
+@router.get("/{trace_id}", summary="One trace")
+async def read_trace(trace_id: uuid.UUID, request: Request) -> TraceOut:
+    """The whole trace."""
+    found = await get_trace(request.app.state.engine, trace_id)
+    if found is None:
+        raise HTTPException(404, f"there is no trace {trace_id}")
+    return TraceOut.model_validate(found)

@@ -1,0 +1,80 @@
+"""`python -m app.search_cli QUESTION`: search from the command line."""
+
+import asyncio
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from app.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from app.services.search import SearchAnswer
+
+CONTEXT_CHARACTERS = 240
+"""Of a trace's context that are shown: about three lines."""
+
+
+@click.command()
+@click.argument("question", nargs=-1)
+@click.option("--tag", "tags", multiple=True, help="Only traces with this tag; may be repeated.")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 50))
+@click.option("--database-url", help="The target; DATABASE_URL by default.")
+def main(
+    question: tuple[str, ...], tags: tuple[str, ...], limit: int, database_url: str | None
+) -> None:
+    """Find traces that solve a problem: a question, keywords or an error message."""
+    words = " ".join(question).strip()
+    if not words and not tags:
+        raise click.UsageError('say what to look for, for example: "docker stop takes ten seconds"')
+    settings = load_settings(database_url=database_url)
+    asyncio.run(_search(settings, words, tags, limit))
+
+
+async def _search(settings: Settings, question: str, tags: tuple[str, ...], limit: int) -> None:
+    from app.database import connected_engine
+    from app.services.embeddings import create_embedder
+    from app.services.search import SearchService
+
+    embedder = create_embedder(settings)
+    loading = asyncio.create_task(embedder.load())  # while the database starts
+    async with connected_engine(settings) as engine:
+        service = SearchService(engine, embedder)
+        await service.start()
+        await loading
+        answer = await service.search(question, tags, limit)
+    _print(answer)
+
+
+def _print(answer: "SearchAnswer") -> None:
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not answer.results:
+        console.print("Nothing found. Try fewer or other words.")
+        return
+    for number, result in enumerate(answer.results, start=1):
+        trace = result.trace
+        console.print(
+            Text.assemble(
+                (f"{number}. ", "dim"), (trace.title, "bold"), f"  {result.combined_score:.2f}"
+            )
+        )
+        console.print(
+            Padding(Text(f"{trace.slug or trace.id}  {' '.join(trace.tags)}", "cyan"), (0, 3))
+        )
+        console.print(Padding(Text(_beginning(trace.context_text)), (0, 3, 1, 3)))
+    hidden = answer.total - len(answer.results)
+    if hidden:
+        console.print(f"{hidden} more; --limit shows them.", style="dim")
+
+
+def _beginning(context: str) -> str:
+    """The first words of a context."""
+    return textwrap.shorten(context, CONTEXT_CHARACTERS, placeholder=" ...")
+
+
+if __name__ == "__main__":
+    main()

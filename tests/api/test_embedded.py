@@ -1,0 +1,103 @@
+"""The embedded server runs while a command uses it, however commands end."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+from app.config import Settings
+from app.database import connected_engine
+from app.embedded import embedded_server
+from app.errors import TargetError
+from sqlalchemy import text
+
+USER = """
+import pathlib, sys
+from app.embedded import embedded_server
+with embedded_server(pathlib.Path(sys.argv[1])) as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+
+
+def start_user(data_dir: Path) -> "subprocess.Popen[str]":
+    """A process that uses the server until its standard input is closed."""
+    return subprocess.Popen(
+        [sys.executable, "-c", USER, str(data_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def url_of(user: "subprocess.Popen[str]") -> str:
+    assert user.stdout is not None
+    return user.stdout.readline().strip()
+
+
+def end(user: "subprocess.Popen[str]") -> None:
+    user.communicate()
+    assert user.returncode == 0
+
+
+def answers(url: str) -> bool:
+    async def ask() -> bool:
+        try:
+            connection = await asyncpg.connect(url)
+        except (OSError, asyncpg.PostgresError):
+            return False
+        await connection.close()
+        return True
+
+    return asyncio.run(ask())
+
+
+def test_commands_at_once_share_the_server_and_the_last_one_stops_it(data_dir: Path) -> None:
+    users = [start_user(data_dir) for _ in range(3)]
+    (url,) = {url_of(user) for user in users}
+    for user in users[:-1]:
+        end(user)
+        assert answers(url)
+    end(users[-1])
+    assert not answers(url)
+
+
+def test_a_command_that_is_killed_does_not_keep_the_server_for_ever(data_dir: Path) -> None:
+    killed = start_user(data_dir)
+    url = url_of(killed)
+    killed.kill()
+    killed.communicate()
+    assert answers(url), "nobody was left to stop it"
+    with embedded_server(data_dir) as again:
+        assert again == url
+        assert answers(url)
+    assert not answers(url)
+
+
+def test_one_process_may_use_it_twice_at_once_and_again(data_dir: Path) -> None:
+    with embedded_server(data_dir) as url:
+        with embedded_server(data_dir) as same:
+            assert same == url
+        assert answers(url)
+    assert not answers(url)
+    with embedded_server(data_dir) as url:
+        assert answers(url)
+
+
+async def test_it_is_migrated_and_keeps_its_data(data_dir: Path) -> None:
+    settings = Settings(database_url=None, data_dir=data_dir, _env_file=None)
+    async with connected_engine(settings) as engine, engine.begin() as connection:
+        await connection.execute(text("INSERT INTO tags (name) VALUES ('python')"))
+    async with connected_engine(settings) as engine, engine.connect() as connection:
+        assert await connection.scalar(text("SELECT name FROM tags")) == "python"
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TargetError) as caught, embedded_server(tmp_path / "file" / "data"):
+        pass
+    assert "cannot use" in caught.value.message
+    assert "or name a database in DATABASE_URL" in caught.value.message

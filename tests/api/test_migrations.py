@@ -1,0 +1,94 @@
+"""Migrations make the tables of the models, on any target, once."""
+
+import asyncio
+import os
+import sys
+
+import asyncpg
+import pytest
+from alembic import command
+from app.config import Settings
+from app.database import connected_engine, create_engine
+from app.migrate import alembic_config, main, upgrade
+from click.testing import CliRunner, Result
+
+
+async def migrate(url: str) -> Result:
+    """Run the command; in a thread, because it runs an event loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, main, ["--database-url", url])
+
+
+async def tables(url: str) -> set[str]:
+    connection = await asyncpg.connect(url)
+    found = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    return {row["tablename"] for row in found}
+
+
+async def test_the_command_makes_the_tables_once(empty_database_url: str) -> None:
+    for _ in range(2):
+        result = await migrate(empty_database_url)
+        assert (result.exit_code, result.output) == (0, "The target is at the newest migration.\n")
+    assert {"users", "traces", "tags", "trace_tags"} < await tables(empty_database_url)
+    async with connected_engine(Settings(database_url=empty_database_url, _env_file=None)):
+        pass
+
+
+async def test_several_at_once_take_turns(empty_database_url: str) -> None:
+    results = await asyncio.gather(*(migrate(empty_database_url) for _ in range(4)))
+    assert [result.exit_code for result in results] == [0] * 4
+
+
+async def test_models_and_migrations_agree(database_url: str) -> None:
+    """Asks the alembic command itself, as one who writes a migration would."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "alembic", "-c", "api/alembic.ini", "check"),
+        env={**os.environ, "DATABASE_URL": database_url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert output.decode() == "No new upgrade operations detected.\n"
+
+
+async def test_migrations_can_be_undone(database_url: str) -> None:
+    engine = create_engine(database_url)
+    config = alembic_config()
+
+    def downgrade(connection: object) -> None:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+
+    async with engine.begin() as connection:
+        await connection.run_sync(downgrade)
+    assert await tables(database_url) == {"alembic_version"}
+    async with engine.connect() as connection:
+        await upgrade(connection)
+    await engine.dispose()
+    assert "traces" in await tables(database_url)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        (
+            "CREATE TABLE traces (id uuid)",
+            'the migration failed and changed nothing: relation "traces" already exists',
+        ),
+        (
+            "CREATE TABLE alembic_version (version_num varchar(32));"
+            "INSERT INTO alembic_version VALUES ('someone-elses')",
+            "the migration changed nothing: Can't locate revision identified by 'someone-elses'",
+        ),
+    ],
+)
+async def test_a_target_of_another_application_stays_as_it_is(
+    empty_database_url: str, statement: str, reason: str
+) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(statement)
+    await connection.close()
+    before = await tables(empty_database_url)
+    result = await migrate(empty_database_url)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {reason}\n")
+    assert await tables(empty_database_url) == before

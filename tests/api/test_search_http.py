@@ -1,0 +1,192 @@
+"""The HTTP endpoints, in one process with the application, on a real database."""
+
+import asyncio
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+from app.config import Settings
+from app.main import create_app
+from app.models import Trace
+from scratch_traces import add_traces
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+TRACES: list[dict[str, object]] = [
+    {"title": "docker stop takes ten seconds", "tags": ["docker", "signals"], "slug": "docker/a"},
+    {"title": "useState shows the old value", "tags": ["react"], "slug": "react/b"},
+]
+
+
+@pytest.fixture
+async def client(engine: AsyncEngine, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running application, with two traces in its database."""
+    await add_traces(engine, TRACES)
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as connected,
+    ):
+        yield connected
+
+
+async def search(client: httpx.AsyncClient, **body: object) -> httpx.Response:
+    """Search as clients do."""
+    return await client.post("/api/v1/traces/search", json=body)
+
+
+async def test_a_search_answers_in_the_form_that_clients_expect(client: httpx.AsyncClient) -> None:
+    answer = (await search(client, q="docker stop", tags=[], limit=10)).json()
+    assert (answer["query"], answer["total"]) == ("docker stop", 1)
+    [result] = answer["results"]
+    assert {name: result[name] for name in ("title", "slug", "tags", "status", "trust_score")} == {
+        "title": "docker stop takes ten seconds",
+        "slug": "docker/a",
+        "tags": ["docker", "signals"],
+        "status": "validated",
+        "trust_score": 1.0,
+    }
+    assert {
+        "id",
+        "context_text",
+        "solution_text",
+        "similarity_score",
+        "combined_score",
+        "contributor_id",
+        "contributor_name",
+        "created_at",
+        "proven_with",
+    } <= result.keys()
+
+
+async def test_tags_alone_are_a_search(client: httpx.AsyncClient) -> None:
+    answer = (await search(client, tags=["React"])).json()
+    assert [result["slug"] for result in answer["results"]] == ["react/b"]
+    assert answer["query"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"q": ""},
+        {"q": "  ", "tags": []},
+        {"q": "x" * 4001},
+        {"q": "x", "limit": 0},
+        {"q": "x", "limit": 51},
+        {"q": "x", "tags": ["a"] * 11},
+        {"q": 1},
+        [],
+    ],
+)
+async def test_a_bad_request_is_a_problem_document(client: httpx.AsyncClient, body: object) -> None:
+    answer = await client.post("/api/v1/traces/search", json=body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == 422
+    assert problem["detail"]
+    assert problem["errors"]
+
+
+async def test_one_trace_by_its_id(client: httpx.AsyncClient) -> None:
+    [found] = (await search(client, q="docker stop")).json()["results"]
+    trace = (await client.get(f"/api/v1/traces/{found['id']}")).json()
+    assert trace["title"] == "docker stop takes ten seconds"
+    assert "combined_score" not in trace
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/api/v1/traces/{uuid.UUID(int=1)}", 404),
+        ("/api/v1/traces/nonsense", 422),
+        ("/nowhere", 404),
+    ],
+)
+async def test_what_is_not_there_is_a_problem_document(
+    client: httpx.AsyncClient, path: str, status: int
+) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+
+
+async def test_tags_are_listed_with_their_number(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/v1/tags")).json() == {
+        "tags": [
+            {"name": "docker", "traces": 1},
+            {"name": "react", "traces": 1},
+            {"name": "signals", "traces": 1},
+        ]
+    }
+
+
+async def test_health_counts_what_is_not_embedded(client: httpx.AsyncClient) -> None:
+    answer = (await client.get("/healthz")).json()
+    assert answer == {"status": "ok", "traces": 2, "without_embedding": 2}
+
+
+async def test_an_import_is_found_without_a_restart(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await add_traces(engine, [{"title": "nginx answers 413 to an upload", "slug": "docker/c"}])
+    async with asyncio.timeout(10):
+        while not (await search(client, q="nginx 413 upload")).json()["results"]:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_lost_database_is_503_and_its_return_needs_no_restart(
+    client: httpx.AsyncClient, database_url: str, server_url: str
+) -> None:
+    name = urlsplit(database_url).path[1:]
+    outside = await asyncpg.connect(server_url)
+    await outside.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await outside.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+    )
+    lost = await search(client, q="docker stop")
+    assert lost.status_code == 503
+    assert lost.headers["content-type"] == "application/problem+json"
+    assert lost.headers["retry-after"]
+    assert (await client.get("/healthz")).status_code == 503
+
+    await outside.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await outside.close()
+    assert (await search(client, q="docker stop")).json()["total"] == 1
+
+
+async def test_the_command_prints_a_readable_list(engine: AsyncEngine, database_url: str) -> None:
+    await add_traces(engine, TRACES)
+    async with engine.begin() as connection:
+        await connection.execute(
+            update(Trace)
+            .where(Trace.title.like("docker%"))
+            .values(context_text="The container hangs and is killed.")
+        )
+    output = await command(database_url, "docker", "stop")
+    assert "1. docker stop takes ten seconds" in output
+    assert "docker/a" in output
+    assert "The container hangs and is killed." in output
+    assert "useState" not in output
+
+    assert await command(database_url, "best", "pizza") == (
+        "Nothing found. Try fewer or other words.\n"
+    )
+
+
+async def command(database_url: str, *words: str) -> str:
+    """What the search command prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.search_cli", "--database-url", database_url, *words),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
