@@ -7,8 +7,7 @@ RUN := $(BIN)/python -m
 export Q SEED ARGS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev-setup fixtures check seed migrate embed search serve prove prove-setup \
-	test eval bench lint format clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(MAKEFILE_LIST))
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' \
@@ -30,6 +29,9 @@ dev-setup: .venv/.installed-dev  ## install what tests and linters need, too
 fixtures: setup  ## compile seeds/ into api/fixtures/seed_traces.json
 	@$(RUN) tools.build_fixtures $(ARGS)
 
+new: dev-setup  ## start a seed: asks for category, title and tags, writes a template
+	@$(RUN) tools.new_seed $$ARGS
+
 check: dev-setup  ## check the seeds against every rule, all or SEED=path
 	@$(RUN) tools.check $$ARGS $$SEED
 
@@ -50,6 +52,16 @@ serve: setup  ## run the service on http://127.0.0.1:8000
 
 prove-setup: setup  ## install what proofs run on into .proofs
 	@$(RUN) tools.proving.runtime
+
+prove-images: prove-setup  ## have the Docker base images that proofs build on
+	@$(RUN) tools.proving.docker_engine
+
+prove-machine:  ## make a Debian machine ready for every proof: packages, Docker engine, images
+	@tools/proofs/machine.sh
+	@$(MAKE) --no-print-directory prove-images
+
+pins:  ## pin the newest versions of what proofs run on
+	@tools/proofs/renew-pins.sh
 
 prove: prove-setup  ## run the proofs, all or SEED=path (a file or a folder)
 	@$(RUN) tools.prove $$ARGS $$SEED

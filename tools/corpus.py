@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.findings import Finding, SeedError
+from tools.neighbours import neighbour_findings
 from tools.rules import RULES, Rule, check_seed, check_titles
 from tools.seed_file import PROJECT, SEEDS, Seed, display_path, find_seeds, read_seed
 
@@ -31,10 +32,13 @@ def check_seeds(paths: Sequence[Path] = ()) -> tuple[int, list[Finding]]:
     others = [path for path in everything if path not in chosen]
     checked = map_files(check_file, list(chosen))
     findings = [finding for _, found in checked for finding in found]
-    seeds = [seed for seed, _ in (*map_files(partial(check_file, rules=()), others), *checked)]
-    titles = ((seed.title, seed.path, seed.line_of("title")) for seed in seeds if seed)
+    mine = [seed for seed, _ in checked if seed]
+    others_read = map_files(partial(check_file, rules=()), others)
+    seeds = [seed for seed, _ in others_read if seed] + mine
+    titles = ((seed.title, seed.path, seed.line_of("title")) for seed in seeds)
     shown = {display_path(path) for path in chosen}
     findings += [f for f in check_titles(titles, sample_titles()) if f.path in shown]
+    findings += neighbour_findings(mine, seeds, hints=bool(paths))
     return len(chosen), sorted(findings)
 
 

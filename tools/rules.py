@@ -163,9 +163,10 @@ OF_THE_FORM = {
     "sections": "The body has exactly the sections Context, Solution and Proof, in this order.",
     "fence-info": 'What follows a fence\'s language is written as key="value".',
     "indented-code": "Code stands in fences, so that none escapes its proof.",
+    "near-neighbour": "No two seeds answer one question (by the vectors of search).",
     "unique-title": "No two seeds have one title, nor one of the sample traces.",
 }
-"""The rules that the reader of the format and the schema keep, by id."""
+"""The rules that the reader of the format, the schema and the whole corpus keep, by id."""
 
 
 def catalogue() -> dict[str, str]:

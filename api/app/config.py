@@ -50,6 +50,7 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str | None, AfterValidator(_check_database_url)] = Field(
         default=None,
+        repr=False,  # it may hold a password
         description=(
             "The target, a PostgreSQL with pgvector: postgresql://user:password@host:5432/name; "
             "postgres:// and postgresql+asyncpg:// mean the same, several hosts are separated by "

@@ -21,6 +21,11 @@ from app.config import DATABASE_URL_FORM, Settings
 from app.embedded import embedded_server
 from app.errors import ConfigError, TargetError
 
+_HAS_PGVECTOR = """
+SELECT installed_version IS NOT NULL FROM pg_available_extensions WHERE name = 'vector'
+"""
+"""True: in this database; false: on this server; no row: not even there."""
+
 Columns = Mapping[str, Sequence[str]]
 """Names of columns by the name of their table."""
 
@@ -158,7 +163,10 @@ async def check_target(connection: AsyncConnection, needs: Columns) -> None:
     """
     if not needs:
         return
-    if not await connection.scalar(text("SELECT 1 FROM pg_extension WHERE extname = 'vector'")):
+    has_pgvector = await connection.scalar(text(_HAS_PGVECTOR))
+    if has_pgvector is None:
+        raise TargetError("the target's server has no pgvector; install that package on the server")
+    if not has_pgvector:
         raise TargetError(
             "the target has no pgvector extension; run `make migrate`, or CREATE EXTENSION vector"
         )
@@ -170,9 +178,9 @@ async def check_target(connection: AsyncConnection, needs: Columns) -> None:
         if (table, column) not in existing
     ]
     if missing:
+        more = f" and {len(missing) - 1} more columns" if missing[1:] else ""
         raise TargetError(
-            f"the target has not been migrated: {', '.join(missing[:3])}"
-            f"{' and others' if len(missing) > 3 else ''} missing; run `make migrate`"  # noqa: PLR2004
+            f"the target has not been migrated, it lacks {missing[0]}{more}; run `make migrate`"
         )
 
 

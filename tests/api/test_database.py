@@ -12,6 +12,7 @@ from app.database import connected_engine, session_factory
 from app.errors import AppError
 from app.models import Tag
 from sqlalchemy import text
+
 from tools.import_statements import NEEDED_COLUMNS
 
 
@@ -60,7 +61,12 @@ async def test_every_scheme_names_the_same_target(database_url: str, scheme: str
 
 @pytest.mark.parametrize(
     "options",
-    ["sslmode=disable", "ssl=disable", "connect_timeout=5", "application_name=seeds&sslmode=prefer"],
+    [
+        "sslmode=disable",
+        "ssl=disable",
+        "connect_timeout=5",
+        "application_name=x&sslmode=prefer",
+    ],
 )
 async def test_options_of_libpq_and_of_sqlalchemy_are_understood(
     database_url: str, options: str
@@ -129,14 +135,14 @@ async def test_no_extension(empty_database_url: str) -> None:
 async def test_no_tables(empty_database_url: str) -> None:
     await execute(empty_database_url, "CREATE EXTENSION vector")
     said = await complaint(empty_database_url)
-    assert said.startswith("the target has not been migrated: ")
-    assert said.endswith(" and others are missing; run `make migrate`")
+    assert said.startswith("the target has not been migrated, it lacks ")
+    assert said.endswith(" more columns; run `make migrate`")
 
 
 async def test_a_column_is_missing(database_url: str) -> None:
     await execute(database_url, "ALTER TABLE traces DROP COLUMN is_seed")
     assert await complaint(database_url) == (
-        "the target has not been migrated: traces.is_seed is missing; run `make migrate`"
+        "the target has not been migrated, it lacks traces.is_seed; run `make migrate`"
     )
 
 

@@ -101,3 +101,14 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
         pass
     assert "cannot use" in caught.value.message
     assert "or name a database in DATABASE_URL" in caught.value.message
+
+
+def test_a_server_that_was_killed_is_started_anew(data_dir: Path) -> None:
+    """Its note still names a process id, which by now is another process's: ours."""
+    with embedded_server(data_dir) as url:
+        note = data_dir / "postgres" / "postmaster.pid"
+        lines = note.read_text().splitlines()
+    note.write_text("\n".join([str(os.getpid()), *lines[1:], ""]))
+    with embedded_server(data_dir) as again:
+        assert again == url
+        assert answers(again)

@@ -141,6 +141,24 @@ async def test_two_workers_share_the_work_and_embed_nothing_twice(
     assert len(texts) == len(set(texts)) == 60
 
 
+async def test_many_claims_at_once_never_overlap(engine: AsyncEngine, embedder: Watched) -> None:
+    await add_traces(engine, numbered(80))
+    queue = EmbeddingQueue(engine, embedder)
+
+    async def claim_all() -> list[str]:
+        claimed: list[str] = []
+        while claims := await queue.claim(1):
+            claimed += [claim.title for claim in claims]
+        return claimed
+
+    titles = [
+        title
+        for claimed in await asyncio.gather(*(claim_all() for _ in range(8)))
+        for title in claimed
+    ]
+    assert sorted(titles) == sorted(f"Trace {n}" for n in range(80))
+
+
 async def test_a_poisoned_row_does_not_hold_up_its_batch_and_is_put_off(
     engine: AsyncEngine, embedder: Watched
 ) -> None:

@@ -6,6 +6,7 @@ carry a label, so that a report can tell them from the real ones.
 """
 
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -20,6 +21,7 @@ from tools.proving.runtime import (
     Say,
     SetupError,
     environment,
+    locked,
     run_logged,
     step,
 )
@@ -35,6 +37,8 @@ NOT_IN_SLIM = (
     "var/cache/apt",
     "var/lib/apt/lists",
 )
+ENGINE_PATIENCE = 20
+"""Seconds that the engine has to answer."""
 PULL_PATIENCE = 20
 """Seconds that a hub has to answer the first time."""
 
@@ -61,10 +65,10 @@ class Image:
 def engine_answers() -> bool:
     """Return whether a Docker engine answers."""
     try:
-        done = subprocess.run(["docker", "version"], capture_output=True, check=False, timeout=20)
-    except (FileNotFoundError, subprocess.TimeoutExpired):
+        _docker("version", timeout=ENGINE_PATIENCE)
+    except SetupError:
         return False
-    return done.returncode == 0
+    return True
 
 
 def gathered(layout: Layout) -> Path:
@@ -81,7 +85,8 @@ def read_images(layout: Layout | None = None) -> list[Image]:
 
 def stand_ins() -> list[str]:
     """Return the names of the base images that are stand-ins here."""
-    return [tag for image in read_images() for tag in image.tags if _label(tag, LABEL) == "true"]
+    built = _names(f"--filter=label={LABEL}=true")
+    return [tag for image in read_images() for tag in image.tags if tag in built]
 
 
 def ensure_images(layout: Layout | None = None, say: Say = print) -> list[str]:
@@ -100,45 +105,45 @@ def ensure_images(layout: Layout | None = None, say: Say = print) -> list[str]:
             "no Docker engine answers; run tools/proofs/docker-engine.sh start .proofs/engine"
         )
     images = read_images(layout)
-    if _hub_answers():
-        _pull([tag for image in images for tag in image.tags], say)
-    else:
-        _build_all(layout, images, say)
+    with locked(layout):
+        if _hub_answers():
+            _pull([tag for image in images for tag in image.tags], say)
+        else:
+            _build_all(layout, images, say)
     return stand_ins()
 
 
 def _hub_answers() -> bool:
     try:
         _docker("pull", "-q", "busybox", timeout=PULL_PATIENCE)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+    except SetupError:
         return False
     return True
 
 
 def _pull(tags: list[str], say: Say) -> None:
+    real = _names() - _names(f"--filter=label={LABEL}=true")
     for tag in tags:
-        if _label(tag, DEFINITION) is None:
+        if tag not in real:
             with step(f"pull {tag}", say):
                 _docker("pull", "-q", tag)
 
 
 def _build_all(layout: Layout, images: list[Image], say: Say) -> None:
     definition = _definition(layout)
-    missing = [image for image in images if not _is_built(image, definition)]
+    built = _names(f"--filter=label={DEFINITION}={definition}")
+    missing = [image for image in images if not built.issuperset(image.tags)]
     if not missing:
         return
     gathered(layout).mkdir(exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        tasks = (_gather_debian, _gather_wheels, _gather_npm_cache)
-        for done in [pool.submit(task, layout, say) for task in tasks]:
-            done.result()
+        gatherers = (_gather_debian, _gather_wheels, _gather_npm_cache)
+        tasks = [pool.submit(gather, layout, say) for gather in gatherers]
+    for task in tasks:
+        task.result()
     for image in missing:
         with step(f"stand-in {image.tags[0]}", say):
             _build(layout, image, definition)
-
-
-def _is_built(image: Image, definition: str) -> bool:
-    return all(_label(tag, DEFINITION) == definition for tag in image.tags)
 
 
 def _gather_debian(layout: Layout, say: Say) -> None:
@@ -163,11 +168,7 @@ def _build(layout: Layout, image: Image, definition: str) -> None:
         *(f"--tag={tag}" for tag in image.tags),
         *(f"--label={label}" for label in (f"{LABEL}=true", f"{DEFINITION}={definition}")),
     ]
-    try:
-        _docker("build", *options, "-", given=_context(layout, image))
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise SetupError(f"building {image.tags[0]} failed: {' '.join(last)}") from None
+    _docker("build", *options, "-", given=_context(layout, image))
 
 
 def _context(layout: Layout, image: Image) -> bytes:
@@ -218,25 +219,29 @@ def _definition(layout: Layout) -> str:
     return digest([*files, layout.pins / "constraints.txt"])[:16]
 
 
-def _label(tag: str, name: str) -> str | None:
-    """Return an image's label, empty where it has none, None where there is no such image."""
-    form = f'{{{{index .Config.Labels "{name}"}}}}'
-    try:
-        return _docker("image", "inspect", "--format", form, tag).strip()
-    except subprocess.CalledProcessError:
-        return None
+def _names(*filters: str) -> set[str]:
+    """Return the names of the images here."""
+    form = "--format={{.Repository}}:{{.Tag}}"
+    return set(_docker("image", "ls", *filters, form).split())
 
 
 def _docker(*arguments: str, given: bytes | None = None, timeout: float | None = None) -> str:
-    done = subprocess.run(
-        ["docker", *arguments],
-        input=given,
-        env=environment(Layout()),
-        capture_output=True,
-        check=False,
-        timeout=timeout,
-    )
-    done.check_returncode()
+    """Run the client and return what it printed; where it fails, its last line is the error."""
+    variables = os.environ | environment(Layout())
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            input=given,
+            env=variables,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"docker {arguments[0]}: {error}") from None
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise SetupError(f"docker {arguments[0]} failed: {' '.join(last)}")
     return done.stdout.decode()
 
 

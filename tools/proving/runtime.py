@@ -163,9 +163,7 @@ def prepare(layout: Layout | None = None, say: Say = print) -> Runtime:
         SetupError: where a step fails; what it printed is in a log that the message names.
     """
     layout = layout or Layout()
-    layout.folder.mkdir(exist_ok=True)
-    with (layout.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a second set-up waits, and then finds all done
+    with locked(layout):
         _prepare_parts(layout, say)
     return load(layout)
 
@@ -291,6 +289,15 @@ def _pins_digest(layout: Layout) -> str:
     files = (*PYTHON_FILES, *NODE_FILES, *DEFAULTS)
     images = sorted(path for path in (layout.pins / "images").rglob("*") if path.is_file())
     return digest([*(layout.pins / name for name in files), *images])
+
+
+@contextmanager
+def locked(layout: Layout) -> Iterator[None]:
+    """Let one set-up run at a time; a second one waits, and then finds all done."""
+    layout.folder.mkdir(exist_ok=True)
+    with (layout.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
