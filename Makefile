@@ -35,6 +35,9 @@ new: dev-setup  ## start a seed: asks for category, title and tags, writes a tem
 check: dev-setup  ## check the seeds against every rule, all or SEED=path
 	@$(RUN) tools.check $$ARGS $$SEED
 
+hooks:  ## check changed seeds before every commit
+	@git config core.hooksPath .githooks
+
 seed: fixtures  ## compile, migrate the embedded database, import (DATABASE_URL: into that target)
 	@$(RUN) tools.import_seeds $(ARGS)
 
@@ -47,8 +50,8 @@ embed: setup  ## compute the embeddings that are missing
 search: setup  ## search the traces: make search Q="react hooks useState"
 	@$(RUN) app.search_cli -- "$$Q"
 
-serve: setup  ## run the service on http://127.0.0.1:8000
-	@$(RUN) app.main $(ARGS)
+serve: dev-setup  ## serve pages and API on http://127.0.0.1:8000, with the seeds as they are on disk
+	@$(RUN) tools.serve $(ARGS)
 
 prove-setup: setup  ## install what proofs run on into .proofs
 	@$(RUN) tools.proving.runtime

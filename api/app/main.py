@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.config import Settings, get_settings, load_settings
 from app.database import connected_engine
 from app.problems import handle_problems
+from app.preview import Preview
 from app.routers import health, tags, traces
+from app.routers.pages import add_pages
 from app.services.changes import CONNECTION_ERRORS, ChangeListener
 from app.services.embeddings import create_embedder
 from app.services.search import SearchService
@@ -21,8 +23,11 @@ from app.services.search import SearchService
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application; without settings it reads them from the environment."""
+def create_app(settings: Settings | None = None, preview: Preview | None = None) -> FastAPI:
+    """The application; without settings it reads them from the environment.
+
+    With a preview its pages show seeds as they are on disk.
+    """
     configured = settings or get_settings()
 
     @asynccontextmanager
@@ -46,6 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     handle_problems(app)
     for router in (traces.router, tags.router, health.router):
         app.include_router(router)
+    add_pages(app, preview)
     return app
 
 

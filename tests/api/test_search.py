@@ -194,21 +194,21 @@ async def test_tags_are_normalised_made_unique_and_all_required(
 async def test_a_rare_tag_still_fills_the_limit(
     engine: AsyncEngine, local: LocalEmbedder, monkeypatch: pytest.MonkeyPatch, exact_up_to: int
 ) -> None:
-    """A filter after the vector index alone would find none: all traces with the tag are among the
-    furthest of four hundred."""
-    near = [{"title": "connection pool exhausted under load"} for n in range(380)]
-    far = [
-        {"title": f"pool is exhausted when load is high, {n}", "tags": ["rare"]} for n in range(20)
-    ]
-    await add_traces(engine, near + far)
+    """A filter after the vector index alone would find none: hundreds of others are nearer."""
+    question = "la restricción única impide volver a crear una fila eliminada"
+    far = "unique constraint blocks re-creating a soft-deleted row"
+    await add_traces(engine, [{"title": f"{question}, {n}"} for n in range(380)])
+    await add_traces(engine, [{"title": f"{far}, {n}", "tags": ["rare"]} for n in range(20)])
     await embed(engine, local)
-    async with engine.begin() as connection:
-        await connection.execute(text("ANALYZE"))
+    async with engine.begin() as connection:  # as with a hundred times as many traces
+        name = await connection.scalar(text("SELECT current_database()"))
+        for plan in ("seqscan", "bitmapscan", "sort"):
+            await connection.execute(text(f"ALTER DATABASE {name} SET enable_{plan} = off"))
     monkeypatch.setattr(search_module, "EXACT_UP_TO", exact_up_to)
     service = SearchService(engine, local)
     await service.start()
 
-    answer = await service.search("connection pool exhausted under load", ["rare"], limit=15)
+    answer = await service.search(question, ["rare"], limit=15)
     assert len(answer.results) == 15
     assert all(result.trace.tags == ["rare"] for result in answer.results)
 

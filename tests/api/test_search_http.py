@@ -137,7 +137,7 @@ async def test_an_import_is_found_without_a_restart(
     client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     await add_traces(engine, [{"title": "nginx answers 413 to an upload", "slug": "docker/c"}])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (await search(client, q="nginx 413 upload")).json()["results"]:
             await asyncio.sleep(0.02)
 

@@ -199,17 +199,18 @@ async def test_a_slow_import_shows_progress_on_a_terminal(
     fixture = tmp_path / "fixture.json"
     fixture.write_text(json.dumps([element()]))
     terminal, stderr = pty.openpty()
-    async with engine.begin() as connection:
+    shown = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(shown), os.fdopen(terminal, "rb", buffering=0)
+    )
+    async with engine.begin() as connection, asyncio.timeout(30):
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK})
         process = await start_import(
             fixture, database_url, stderr=stderr, stdout=asyncio.subprocess.PIPE
         )
         os.close(stderr)
-        shown = b""
-        while b"Waiting for other imports" not in shown:
-            shown += await asyncio.to_thread(os.read, terminal, 1024)
+        await shown.readuntil(b"Waiting for other imports")
     stdout, _ = await process.communicate()
-    os.close(terminal)
     assert stdout.decode() == "Seed import complete: 1 inserted, 0 skipped\n"
 
 

@@ -141,9 +141,22 @@ def _build_all(layout: Layout, images: list[Image], say: Say) -> None:
         tasks = [pool.submit(gather, layout, say) for gather in gatherers]
     for task in tasks:
         task.result()
-    for image in missing:
+
+    def build(image: Image) -> None:
         with step(f"stand-in {image.tags[0]}", say):
             _build(layout, image, definition)
+
+    for wave in _waves(missing):
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(build, wave))
+
+
+def _waves(images: list[Image]) -> list[list[Image]]:
+    """Return the images in groups that can be built at once: Debian, those on it, the others."""
+    groups: list[list[Image]] = [[], [], []]
+    for image in images:
+        groups[0 if image.folder == "debian" else 2 if image.base else 1].append(image)
+    return groups
 
 
 def _gather_debian(layout: Layout, say: Say) -> None:

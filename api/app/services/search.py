@@ -37,10 +37,10 @@ CUT_OFF = 0.4
 CUT_OFF_WITHOUT_VECTOR = 0.25
 """The same for a trace that has no vector yet."""
 
-NEAREST = 40
+NEAREST = 30
 """Traces that are gathered by their vectors."""
 
-MOST_LEXICAL = 300
+MOST_LEXICAL = 160
 """Traces that are gathered by their terms, at most."""
 
 BEST_LEXICAL = 50

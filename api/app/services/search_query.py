@@ -12,7 +12,7 @@ from app.services.search_index import Vocabulary
 MOST_TERMS = 12
 """Terms of a question that are looked for; a pasted log has more, and the rarest tell most."""
 
-MOST_CANDIDATES = 150
+MOST_CANDIDATES = 120
 """Documents that are fetched for their terms, about; ranking costs as much as there are of them."""
 
 ALIKE = 0.75

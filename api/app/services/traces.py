@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.services.tags import normalize_tag
+
 
 @dataclass(frozen=True)
 class FoundTrace:
@@ -31,8 +33,17 @@ class FoundTrace:
 
 
 @dataclass(frozen=True)
+class TraceLink:
+    """What a list shows of a trace."""
+
+    id: uuid.UUID
+    slug: str | None
+    title: str
+
+
+@dataclass(frozen=True)
 class TagCount:
-    """A tag, and how many traces have it."""
+    """A tag or category, and how many traces have it."""
 
     name: str
     traces: int
@@ -71,3 +82,54 @@ async def list_tags(engine: AsyncEngine) -> list[TagCount]:
     """The tags that traces have, most used first."""
     async with engine.connect() as connection:
         return [TagCount(*row) for row in await connection.execute(_TAGS)]
+
+
+_BY_SLUG = text(f"""
+    SELECT {TRACE_COLUMNS} FROM traces t JOIN users u ON u.id = t.contributor_id
+    WHERE t.metadata_json ->> 'slug' = :slug AND t.is_seed
+""")
+
+_CATEGORIES = text("""
+    SELECT split_part(metadata_json ->> 'slug', '/', 1) AS category, count(*)
+    FROM traces WHERE is_seed AND metadata_json ->> 'slug' IS NOT NULL
+    GROUP BY category ORDER BY category
+""")
+
+_LINK = "SELECT t.id, t.metadata_json ->> 'slug', t.title FROM traces t"
+
+_BY_CATEGORY = text(f"""
+    {_LINK} WHERE is_seed AND split_part(metadata_json ->> 'slug', '/', 1) = :category
+    ORDER BY title
+""")
+
+_BY_TAG = text(f"""
+    {_LINK} JOIN trace_tags ON trace_tags.trace_id = t.id
+    JOIN tags ON tags.id = trace_tags.tag_id WHERE tags.name = :tag ORDER BY title
+""")
+
+
+async def get_trace_by_slug(engine: AsyncEngine, slug: str) -> FoundTrace | None:
+    """The seed with this slug, if there is one."""
+    async with engine.connect() as connection:
+        row = (await connection.execute(_BY_SLUG, {"slug": slug})).first()
+    return FoundTrace(*row) if row else None
+
+
+async def list_categories(engine: AsyncEngine) -> list[TagCount]:
+    """The categories of seeds, by name."""
+    async with engine.connect() as connection:
+        return [TagCount(*row) for row in await connection.execute(_CATEGORIES)]
+
+
+async def list_by_category(engine: AsyncEngine, category: str) -> list[TraceLink]:
+    """The seeds of a category, by title."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(_BY_CATEGORY, {"category": category})
+        return [TraceLink(*row) for row in rows]
+
+
+async def list_by_tag(engine: AsyncEngine, tag: str) -> list[TraceLink]:
+    """The traces that have a tag, by title."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(_BY_TAG, {"tag": normalize_tag(tag)})
+        return [TraceLink(*row) for row in rows]

@@ -14,8 +14,9 @@ from app.worker.embedding_queue import Claim, EmbeddingQueue
 
 log = logging.getLogger(__name__)
 
-LONGEST_WAIT = 60.0
-"""Seconds between two tries while the provider or the database is down."""
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+"""Seconds between two tries while the provider or the database is down; doubled after each."""
 
 _PROBE = "Is the provider there?"
 """A text that every working provider can embed."""
@@ -62,20 +63,20 @@ class EmbeddingRun:
 
     async def forever(self, engine: AsyncEngine, poll_seconds: float) -> None:
         """Work until cancelled: at once when traces change, else every `poll_seconds`."""
-        wait = poll_seconds
+        pause = FIRST_PAUSE
         async with ChangeListener(engine) as changes:
             while True:
                 try:
                     counts = await self.drain()
-                    wait = poll_seconds
+                    pause = FIRST_PAUSE
                     if counts:
                         log.info("%d embedded, %d failed", counts.embedded, counts.failed)
                 except (EmbeddingError, DBAPIError, *CONNECTION_ERRORS) as error:
-                    wait = min(2 * wait, LONGEST_WAIT)
-                    log.warning("%s; next try in %.0f s", _first_line(error), wait)
-                    await asyncio.sleep(wait)
-                    continue
-                await changes.wait(wait)
+                    log.warning("%s; next try in %.0f s", _first_line(error), pause)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                else:
+                    await changes.wait(poll_seconds)
 
     async def batch(self) -> Counts:
         """Claim and embed one batch; no transaction is open while the embedder works.
