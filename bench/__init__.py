@@ -1,0 +1,1 @@
+"""Measurements: each prints a ratio to a named rival or limit."""

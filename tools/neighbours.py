@@ -66,7 +66,6 @@ def similarities(seeds: Sequence[Seed], others: Sequence[Seed]) -> NDArray[np.fl
 def _vectors(texts: Sequence[str]) -> Mapping[str, Sequence[float]]:
     """Embed the texts, those that were embedded before from the cache."""
     import numpy as np
-
     from app.services.embeddings import LocalEmbedder
 
     embedder = LocalEmbedder()
@@ -81,8 +80,7 @@ def _vectors(texts: Sequence[str]) -> Mapping[str, Sequence[float]]:
         embedded = asyncio.run(embedder.embed_documents(missing))
         known |= {keys[text]: vector for text, vector in zip(missing, embedded, strict=True)}
         VECTORS.parent.mkdir(exist_ok=True)
-        used = {key: known[key] for key in known if key in set(keys.values()) or len(known) < 5000}
-        np.savez(VECTORS, keys=np.array(list(used)), vectors=np.array(list(used.values()), "f4"))
+        np.savez(VECTORS, keys=np.array(list(known)), vectors=np.array(list(known.values()), "f4"))
     return {text: known[key] for text, key in keys.items()}
 
 

@@ -20,13 +20,15 @@ agent_version: "1.0"
 
 ## Context
 
-{title}. TODO: the symptom in the words that its owner would use, the exact error message if there is one, the
-versions and conditions that matter, and what people try that does not help. No solution here.
+{title}. TODO: the symptom in the words that its owner would use, the exact error message if there
+is one, the versions and conditions that matter, and what people try that does not help. No solution
+here.
 
 ## Solution
 
-TODO: the cause in a sentence, then the smallest complete code that solves it, then what else one must know: the
-trade-off, the limit, when not to do it. Every fence of code is a file that the proof needs.
+TODO: the cause in a sentence, then the smallest complete code that solves it, then what else one
+must know: the trade-off, the limit, when not to do it. Every fence of code is a file that the proof
+needs.
 
 ```python title="answer.py"
 def answer() -> int:

@@ -70,7 +70,7 @@ class SeedsOnDisk:
         self._read = {path: entry for path, entry in self._read.items() if path in state}
 
     async def _import(self) -> None:
-        """Import the well-formed seeds; what shares a title with another waits until it does not."""
+        """Import the well-formed seeds; of two with one title, only one."""
         from tools.fixture_reader import SeedTrace
         from tools.fixtures import record_of
         from tools.import_seeds import import_seeds

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings, get_settings, load_settings
 from app.database import connected_engine
-from app.problems import handle_problems
 from app.preview import Preview
+from app.problems import handle_problems
 from app.routers import health, tags, traces
 from app.routers.pages import add_pages
 from app.services.changes import CONNECTION_ERRORS, ChangeListener

@@ -104,7 +104,7 @@ def test_results_come_as_one_types_and_lead_to_the_trace(page: Page) -> None:
 
 
 def test_without_script_the_form_searches_too(page: Page, address: str) -> None:
-    with urlopen(f"{address}/?q=exit+code+137") as response:  # noqa: S310
+    with urlopen(f"{address}/?q=exit+code+137") as response:
         assert "docker stop takes ten seconds" in response.read().decode()
 
 

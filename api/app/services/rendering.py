@@ -46,8 +46,11 @@ def highlight_css() -> str:
     """Return the style sheet of highlighted code, for light and dark."""
     from pygments.formatters import HtmlFormatter
 
-    light: str = HtmlFormatter(style="friendly").get_style_defs(".highlight")
-    dark: str = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    def style(name: str) -> str:
+        css: str = HtmlFormatter(style=name).get_style_defs(".highlight")  # type: ignore[no-untyped-call]
+        return css
+
+    light, dark = style("friendly"), style("github-dark")
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
