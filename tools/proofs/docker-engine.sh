@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts a Docker engine where none answers, and stops exactly the one it started.
 #
-#   docker-engine.sh start FOLDER   data root, socket log and pid file below FOLDER; needs root
+#   docker-engine.sh start FOLDER   images, log and pid file below FOLDER; needs root
 #   docker-engine.sh stop FOLDER
 set -eu
 
@@ -31,8 +31,8 @@ start() {
     mkdir -p "$folder"
     # dockerd writes its pid file itself; a stale one of a killed engine would stop it.
     alive || rm -f "$pid_file"
-    nohup dockerd --data-root "$folder/data" --exec-root "$folder/exec" \
-        --pidfile "$pid_file" >"$folder/dockerd.log" 2>&1 </dev/null &
+    nohup dockerd --data-root "$folder/data" --pidfile "$pid_file" \
+        >"$folder/dockerd.log" 2>&1 </dev/null &
     tries=0
     until answers; do
         tries=$((tries + 1))
