@@ -70,7 +70,7 @@ prove: prove-setup  ## run the proofs, all or SEED=path (a file or a folder)
 	@$(RUN) tools.prove $$ARGS $$SEED
 
 test: dev-setup  ## run the tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 eval: dev-setup  ## measure how often search finds the right trace first
 	@$(RUN) bench.relevance
