@@ -157,7 +157,7 @@ async def _planned(connection: AsyncConnection) -> ImportResult:
         skipped=counts.get("skip", 0),
         updated=counts.get("update", 0),
         pruned=counts.get("prune", 0),
-        changes=tuple(Change(*change) for change in changes),
+        changes=tuple(Change(c.action, c.slug, c.title, c.fields or "") for c in changes),
     )
 
 

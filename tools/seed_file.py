@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 from jsonschema import Draft202012Validator, ValidationError
@@ -190,9 +191,17 @@ def frontmatter_schema() -> dict[str, Any]:
     return schema
 
 
+def _frontmatter_is_valid(metadata: dict[str, Any]) -> bool:
+    """Ask the quick validator; the other one then says what is wrong."""
+    try:
+        return _quick_validator().is_valid(metadata)
+    except ValueError:  # YAML knows values that JSON does not, e.g. dates
+        return False
+
+
 @cache
-def _frontmatter_validator() -> Draft202012Validator:
-    return Draft202012Validator(frontmatter_schema())
+def _quick_validator() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(frontmatter_schema())
 
 
 @cache
@@ -251,7 +260,9 @@ def _split_frontmatter(text: str, path: str) -> tuple[dict[str, Any], dict[str, 
 def _check_frontmatter(
     path: str, metadata: dict[str, Any], key_lines: Mapping[str, int]
 ) -> Iterator[Finding]:
-    for error in _frontmatter_validator().iter_errors(metadata):
+    if _frontmatter_is_valid(metadata):
+        return
+    for error in Draft202012Validator(frontmatter_schema()).iter_errors(metadata):
         if error.validator == "additionalProperties":
             known = frontmatter_schema()["properties"]
             for key in metadata.keys() - known.keys():

@@ -102,13 +102,13 @@ def main(host: str, port: int, seeds_path: Path) -> None:
 
 
 async def _serve(settings: Settings, host: str, port: int, root: Path) -> None:
-    import uvicorn
     from app.database import connected_engine
     from app.main import create_app
+    from app.server import serve
 
     async with connected_engine(settings) as engine:
         app = create_app(settings, SeedsOnDisk(engine, root))
-        await uvicorn.Server(uvicorn.Config(app, host, port)).serve()
+        await serve(app, host, port, shutdown_timeout=settings.shutdown_timeout)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import ConfigError
 
@@ -39,6 +39,11 @@ def _check_database_url(url: str | None) -> str | None:
     if url.partition("://")[0] not in DATABASE_SCHEMES:
         raise ValueError(f"expected {DATABASE_URL_FORM}")
     return url
+
+
+def _split(names: Any) -> Any:
+    """A comma-separated list as the environment holds it; anything else as it is."""
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else names
 
 
 class Settings(BaseSettings):
@@ -92,6 +97,36 @@ class Settings(BaseSettings):
     )
     worker_poll_seconds: float = Field(
         default=5.0, gt=0, description="Seconds between two looks of the worker for new traces."
+    )
+
+    pool_size: int = Field(
+        default=8, ge=1, description="Connections to the target that the service's requests share."
+    )
+    pool_timeout: float = Field(
+        default=1.0,
+        gt=0,
+        description="Seconds that a request waits for one of them before it is answered with 503.",
+    )
+    statement_timeout: float = Field(
+        default=5.0, gt=0, description="Seconds that a statement of a request may take."
+    )
+    max_searches: int = Field(
+        default=64,
+        ge=1,
+        description="Searches under way at once; the next one is answered with 503.",
+    )
+    shutdown_timeout: int = Field(
+        default=30, ge=0, description="Seconds that running requests get to end after SIGTERM."
+    )
+    log_queries: bool = Field(
+        default=False, description="Whether logs hold what was searched for: it may be private."
+    )
+    mcp_hosts: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
+        default=["localhost", "127.0.0.1", "[::1]"],
+        description=(
+            "Names, separated by commas, under which clients reach /mcp. Others are refused, so "
+            "that a page in somebody's browser cannot pass for a client (DNS rebinding)."
+        ),
     )
 
 

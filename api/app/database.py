@@ -3,7 +3,8 @@
 import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
@@ -30,9 +31,25 @@ Columns = Mapping[str, Sequence[str]]
 """Names of columns by the name of their table."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What an engine may use of its server, so that load is refused instead of queued."""
+
+    connections: int
+    wait_seconds: float
+    """For a free connection; then SQLAlchemy raises TimeoutError."""
+    statement_seconds: float
+    """Then the server cancels the statement."""
+
+    @classmethod
+    def of_requests(cls, settings: Settings) -> Self:
+        """The limits of the engine that serves requests."""
+        return cls(settings.pool_size, settings.pool_timeout, settings.statement_timeout)
+
+
 @asynccontextmanager
 async def connected_engine(
-    settings: Settings, *, needs: Columns | None = None
+    settings: Settings, *, needs: Columns | None = None, limits: Limits | None = None
 ) -> AsyncIterator[AsyncEngine]:
     """An engine on the target, which is known to answer and to hold the columns that are needed.
 
@@ -43,24 +60,30 @@ async def connected_engine(
         settings: where the target is.
         needs: the columns that the command reads and writes; None for all of the models. An empty
             mapping asks for none (and not for pgvector either), as migrating does.
+        limits: what the engine may use; None for SQLAlchemy's usual pool and no time limit.
 
     Raises:
         TargetError: if the target cannot be reached, has no pgvector or lacks a column.
     """
     if settings.database_url is not None:
-        async with _checked_engine(settings.database_url, settings, needs) as engine:
+        async with _checked_engine(settings.database_url, settings, needs, limits) as engine:
             yield engine
         return
     with embedded_server(settings.data_dir) as url:
-        async with _checked_engine(url, settings, needs, migrate=True) as engine:
+        async with _checked_engine(url, settings, needs, limits, migrate=True) as engine:
             yield engine
 
 
 @asynccontextmanager
 async def _checked_engine(
-    url: str, settings: Settings, needs: Columns | None, *, migrate: bool = False
+    url: str,
+    settings: Settings,
+    needs: Columns | None,
+    limits: Limits | None,
+    *,
+    migrate: bool = False,
 ) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(url, connect_timeout=settings.connect_timeout)
+    engine = create_engine(url, connect_timeout=settings.connect_timeout, limits=limits)
     try:
         async with _connect(engine, url) as connection:
             if migrate:
@@ -73,16 +96,29 @@ async def _checked_engine(
         await engine.dispose()
 
 
-def create_engine(url: str, *, connect_timeout: float = 10.0) -> AsyncEngine:
+def create_engine(
+    url: str, *, connect_timeout: float = 10.0, limits: Limits | None = None
+) -> AsyncEngine:
     """An engine on a PostgreSQL URL of any form that libpq knows: several hosts, sockets, options.
 
     asyncpg reads the URL, because SQLAlchemy's URLs know neither several hosts nor `sslmode`.
     """
     dsn, arguments = _asyncpg_arguments(url)
     arguments.setdefault("timeout", connect_timeout)
+    pool: dict[str, Any] = {}
+    if limits is not None:
+        milliseconds = str(round(1000 * limits.statement_seconds))
+        arguments["server_settings"] = {"statement_timeout": milliseconds}
+        pool = {
+            "pool_size": limits.connections,
+            "max_overflow": 0,
+            "pool_timeout": limits.wait_seconds,
+        }
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=functools.partial(asyncpg.connect, dsn, **arguments),
+        hide_parameters=True,  # messages go to logs, questions do not
+        **pool,
     )
 
 

@@ -1,26 +1,27 @@
 """The HTTP service. `python -m app.main` serves it; `create_app()` is the application."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import click
 from fastapi import FastAPI
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings, get_settings, load_settings
 from app.database import connected_engine
+from app.logs import log_as_json
+from app.mcp import add_mcp
+from app.metrics import Metrics
+from app.middleware import RequestLog
 from app.preview import Preview
-from app.problems import handle_problems
-from app.routers import health, tags, traces
+from app.problems import handle_problems, problem_responses
+from app.routers import operations, tags, traces
 from app.routers.pages import add_pages
-from app.services.changes import CONNECTION_ERRORS, ChangeListener
-from app.services.embeddings import create_embedder
-from app.services.search import SearchService
+from app.server import serve
+from app.service import running_service
 
-log = logging.getLogger(__name__)
+LARGEST_REQUEST = 128 * 1024
+"""Bytes of a body: the longest question and tags, every character escaped, take 72 KB."""
 
 
 def create_app(settings: Settings | None = None, preview: Preview | None = None) -> FastAPI:
@@ -29,57 +30,49 @@ def create_app(settings: Settings | None = None, preview: Preview | None = None)
     With a preview its pages show seeds as they are on disk.
     """
     configured = settings or get_settings()
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with connected_engine(configured) as engine:
-            app.state.engine = engine
-            app.state.search = SearchService(engine, create_embedder(configured))
-            await app.state.search.start()
-            following = asyncio.create_task(
-                _follow_changes(engine, app.state.search, configured.worker_poll_seconds)
-            )
+        async with running_service(configured, metrics) as service, mcp_sessions():
+            app.state.service = service
             yield
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
 
     app = FastAPI(
         title="CommonTrace Seeds",
         summary="Solved coding problems, searchable by meaning and by words.",
         lifespan=lifespan,
+        max_body_size=LARGEST_REQUEST,
+        responses=problem_responses(500, 503),
     )
     handle_problems(app)
-    for router in (traces.router, tags.router, health.router):
+    for router in (traces.router, tags.router, operations.router):
         app.include_router(router)
+    mcp_sessions = add_mcp(app, configured.mcp_hosts, LARGEST_REQUEST)
     add_pages(app, preview)
+    app.add_middleware(RequestLog, metrics=metrics)
     return app
-
-
-async def _follow_changes(engine: AsyncEngine, search: SearchService, seconds: float) -> None:
-    """Keep the search index in step with the traces, for as long as the service runs."""
-    async with ChangeListener(engine) as changes:
-        while True:
-            await changes.wait(seconds)
-            try:
-                await search.refresh()
-            except (DBAPIError, *CONNECTION_ERRORS) as error:
-                log.warning("search index not refreshed: %s", error)
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--database-url", help="The target; DATABASE_URL by default.")
 def main(host: str, port: int, database_url: str | None) -> None:
-    """Serve search over HTTP."""
+    """Serve search over HTTP and MCP; logs are JSON on standard error."""
     asyncio.run(_serve(load_settings(database_url=database_url), host, port))
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
-    import uvicorn
-
     async with connected_engine(settings):  # says in one line what is wrong with the target
-        await uvicorn.Server(uvicorn.Config(create_app(settings), host, port)).serve()
+        log_as_json()
+        await serve(
+            create_app(settings),
+            host,
+            port,
+            shutdown_timeout=settings.shutdown_timeout,
+            log_config=None,
+        )
 
 
 if __name__ == "__main__":

@@ -49,9 +49,8 @@ async def _migrate(database_url: str | None) -> None:
         try:
             with database_errors("the migration failed and changed nothing"):
                 await upgrade(connection)
-        except (
-            CommandError
-        ) as error:  # e.g. the tables are kept by another application's migrations
+        except CommandError as error:
+            # E.g. the tables are kept by another application's migrations.
             raise TargetError(f"the migration changed nothing: {error}") from error
     click.echo("The target is at the newest migration.")
 

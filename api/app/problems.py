@@ -7,23 +7,63 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from app.services.bounded_search import RETRY_SECONDS, TooManySearchesError
 from app.services.changes import CONNECTION_ERRORS
 
 log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+SCHEMAS = "#/components/schemas/"
+
+CANCELLED = "57014"
+"""PostgreSQL's code for a statement that took too long."""
+
+DATABASE_RETRY_SECONDS = 5
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of the request."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 has it; `type` is left out, which means `about:blank`."""
+
+    title: str = Field(examples=["Unprocessable Entity"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["give q, tags or both"])
+    errors: list[FieldError] = Field(default=[], description="Only with 422.")
 
 
 def problem(status: int, detail: str, **more: Any) -> JSONResponse:
     """A problem document."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return JSONResponse(content, status, media_type="application/problem+json")
+    return JSONResponse(content, status, media_type=MEDIA_TYPE)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What an endpoint declares of the problems that it answers with."""
+    schema = {"$ref": f"{SCHEMAS}{Problem.__name__}"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Answer every error of the app with a problem document."""
+    """Answer every error of the app with a problem document, and describe that in its OpenAPI."""
+    _describe(app)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:
@@ -43,11 +83,41 @@ def handle_problems(app: FastAPI) -> None:
         detail = "; ".join(f"{e['field']}: {e['message']}".removeprefix(": ") for e in errors)
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
-    async def _no_database(_: Request, error: Exception) -> JSONResponse:
-        log.error("database: %s", error)
-        answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer")
-        answer.headers["Retry-After"] = "5"
-        return answer
+    @app.exception_handler(TooManySearchesError)
+    @app.exception_handler(PoolTimeoutError)
+    async def _busy(_: Request, error: Exception) -> JSONResponse:
+        return _unavailable("too many requests are under way", RETRY_SECONDS)
 
-    for kind in (DBAPIError, PoolTimeoutError, *CONNECTION_ERRORS):
+    async def _no_database(_: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, (DataError, ProgrammingError)):
+            raise error  # a mistake of ours, not the database's state
+        log.error("database: %s", error)
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == CANCELLED:
+            return _unavailable("the database took too long", RETRY_SECONDS)
+        return _unavailable("the database does not answer", DATABASE_RETRY_SECONDS)
+
+    for kind in (DBAPIError, *CONNECTION_ERRORS):
         app.exception_handler(kind)(_no_database)
+
+
+def _unavailable(detail: str, retry_seconds: int) -> JSONResponse:
+    answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail)
+    answer.headers["Retry-After"] = str(retry_seconds)
+    return answer
+
+
+def _describe(app: FastAPI) -> None:
+    """Add the schema of problems, which FastAPI knows for `application/json` only."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = described()
+            _, definitions = models_json_schema(
+                [(Problem, "validation")], ref_template=f"{SCHEMAS}{{model}}"
+            )
+            schema["components"]["schemas"] |= definitions["$defs"]
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

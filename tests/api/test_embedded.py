@@ -1,7 +1,6 @@
 """The embedded server runs while a command uses it, however commands end."""
 
 import asyncio
-import os
 import select
 import subprocess
 import sys
@@ -123,12 +122,17 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     assert "or name a database in DATABASE_URL" in caught.value.message
 
 
-def test_a_server_that_was_killed_is_started_anew(data_dir: Path) -> None:
-    """Its note still names a process id, which by now is another process's: ours."""
+def test_a_server_that_was_killed_is_started_anew(
+    data_dir: Path,
+) -> None:
+    """Its note still names a process id, which by now is that of another process."""
     with embedded_server(data_dir) as url:
         note = data_dir / "postgres" / "postmaster.pid"
         lines = note.read_text().splitlines()
-    note.write_text("\n".join([str(os.getpid()), *lines[1:], ""]))
-    with embedded_server(data_dir) as again:
-        assert again == url
-        assert answers(again)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        note.write_text("\n".join([str(other.pid), *lines[1:], ""]))
+        with embedded_server(data_dir) as again:
+            assert again == url
+            assert answers(again)
+        assert other.poll() is None, "the other process was taken for the server"
+        other.kill()

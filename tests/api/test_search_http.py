@@ -10,9 +10,9 @@ import asyncpg
 import httpx
 import pytest
 from app.config import Settings
-from app.main import create_app
 from app.models import Trace
 from scratch_traces import add_traces
+from service_client import connected_client
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,12 +26,7 @@ TRACES: list[dict[str, object]] = [
 async def client(engine: AsyncEngine, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running application, with two traces in its database."""
     await add_traces(engine, TRACES)
-    app = create_app(settings)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as connected,
-    ):
+    async with connected_client(settings) as connected:
         yield connected
 
 
@@ -81,6 +76,10 @@ async def test_tags_alone_are_a_search(client: httpx.AsyncClient) -> None:
         {"q": "x", "limit": 51},
         {"q": "x", "tags": ["a"] * 11},
         {"q": 1},
+        {"q": "a\0b"},
+        {"tags": ["a\0b"]},
+        {"tags": ["x" * 201]},
+        {"q": "x", "limit": True},
         [],
     ],
 )
@@ -92,6 +91,26 @@ async def test_a_bad_request_is_a_problem_document(client: httpx.AsyncClient, bo
     assert problem["status"] == 422
     assert problem["detail"]
     assert problem["errors"]
+
+
+async def test_one_seed_by_its_slug(client: httpx.AsyncClient) -> None:
+    trace = (await client.get("/api/v1/traces/docker/a")).json()
+    assert trace["title"] == "docker stop takes ten seconds"
+
+
+async def test_results_say_with_which_versions_they_were_run(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(
+            update(Trace)
+            .where(Trace.title.like("docker%"))
+            .values(metadata_json={"slug": "docker/a", "proven_with": {"docker": "28.1"}})
+        )
+    [found] = (await search(client, q="docker stop")).json()["results"]
+    assert found["proven_with"] == {"docker": "28.1"}
+    one = (await client.get("/api/v1/traces/docker/a")).json()
+    assert one["proven_with"] == {"docker": "28.1"}
 
 
 async def test_one_trace_by_its_id(client: httpx.AsyncClient) -> None:
@@ -106,7 +125,15 @@ async def test_one_trace_by_its_id(client: httpx.AsyncClient) -> None:
     [
         (f"/api/v1/traces/{uuid.UUID(int=1)}", 404),
         ("/api/v1/traces/nonsense", 422),
+        ("/api/v1/traces/docker/nonsense", 404),
+        ("/api/v1/traces/docker/a%00b", 422),
+        ("/traces/docker/a%00b", 422),
+        ("/tags/a%00b", 422),
+        ("/categories/a%00b", 422),
+        ("/results?q=a%00b", 422),
+        ("/?q=" + "x" * 4001, 422),
         ("/nowhere", 404),
+        ("/api/v1/traces/search", 405),
     ],
 )
 async def test_what_is_not_there_is_a_problem_document(
@@ -130,7 +157,13 @@ async def test_tags_are_listed_with_their_number(client: httpx.AsyncClient) -> N
 
 async def test_health_counts_what_is_not_embedded(client: httpx.AsyncClient) -> None:
     answer = (await client.get("/healthz")).json()
-    assert answer == {"status": "ok", "traces": 2, "without_embedding": 2}
+    assert answer == {
+        "status": "ok",
+        "database": "ok",
+        "migrations": "at_head",
+        "traces": 2,
+        "embedding_backlog": 2,
+    }
 
 
 async def test_an_import_is_found_without_a_restart(
@@ -155,7 +188,9 @@ async def test_a_lost_database_is_503_and_its_return_needs_no_restart(
     assert lost.status_code == 503
     assert lost.headers["content-type"] == "application/problem+json"
     assert lost.headers["retry-after"]
-    assert (await client.get("/healthz")).status_code == 503
+    health = await client.get("/healthz")
+    assert (health.status_code, health.json()["database"]) == (503, "unreachable")
+    assert "embedding_backlog NaN" in (await client.get("/metrics")).text
 
     await outside.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     await outside.close()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
+from app.middleware import HtmlHeaders
 from app.preview import Preview
+from app.routers.inputs import Name, Question
+from app.service import Service
 from app.services import traces
 from app.services.rendering import highlight_css, render_markdown
-from app.services.search import SearchResult, SearchService
+from app.services.search import SearchResult
 
 FOLDER = Path(__file__).parents[1]
 CONTENT_SECURITY_POLICY = (
@@ -27,13 +29,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 SHOWN_RESULTS = 20
-LONGEST_QUESTION = 4000
-"""Characters, as in the API."""
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 templates = Jinja2Templates(FOLDER / "templates")
 templates.env.filters["markdown"] = render_markdown
-Question = Annotated[str, Query(max_length=LONGEST_QUESTION)]
 
 
 def add_pages(app: FastAPI, preview: Preview | None) -> None:
@@ -42,16 +41,7 @@ def add_pages(app: FastAPI, preview: Preview | None) -> None:
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
 
-    @app.middleware("http")
-    async def _headers(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        response = await call_next(request)
-        if response.headers.get("content-type", "").startswith("text/html") and (
-            request.url.path not in {app.docs_url, app.redoc_url}
-        ):
-            response.headers.update(HEADERS)
-        return response
+    app.add_middleware(HtmlHeaders, headers=HEADERS, except_paths={app.docs_url, app.redoc_url})
 
 
 @router.get("/")
@@ -61,8 +51,8 @@ async def search_page(request: Request, q: Question = "") -> Response:
     context = {
         "question": q,
         "results": await _search(request, q),
-        "categories": await traces.list_categories(request.app.state.engine),
-        "tags": (await traces.list_tags(request.app.state.engine))[:40],
+        "categories": await traces.list_categories(_service(request).engine),
+        "tags": (await traces.list_tags(_service(request).engine))[:40],
         "problems": preview.broken() if preview else [],
     }
     return templates.TemplateResponse(request, "search.html", context)
@@ -76,10 +66,10 @@ async def results(request: Request, q: Question = "") -> Response:
 
 
 @router.get("/traces/{slug:path}")
-async def trace_page(request: Request, slug: str) -> Response:
+async def trace_page(request: Request, slug: Name) -> Response:
     """One trace."""
     preview = await _fresh_preview(request)
-    trace = await traces.get_trace_by_slug(request.app.state.engine, slug)
+    trace = await traces.get_trace_by_slug(_service(request).engine, slug)
     problems = preview.problems_of(slug) if preview else []
     if trace is None and not problems:
         raise HTTPException(404, f"there is no trace {slug}")
@@ -93,16 +83,16 @@ async def trace_page(request: Request, slug: str) -> Response:
 
 
 @router.get("/categories/{category}")
-async def category_page(request: Request, category: str) -> Response:
+async def category_page(request: Request, category: Name) -> Response:
     """The traces of a category."""
-    found = await traces.list_by_category(request.app.state.engine, category)
+    found = await traces.list_by_category(_service(request).engine, category)
     return _listing(request, category, found)
 
 
 @router.get("/tags/{tag}")
-async def tag_page(request: Request, tag: str) -> Response:
+async def tag_page(request: Request, tag: Name) -> Response:
     """The traces that have a tag."""
-    found = await traces.list_by_tag(request.app.state.engine, tag)
+    found = await traces.list_by_tag(_service(request).engine, tag)
     return _listing(request, tag, found)
 
 
@@ -118,11 +108,15 @@ def _listing(request: Request, name: str, found: Sequence[traces.TraceLink]) -> 
     return templates.TemplateResponse(request, "listing.html", {"name": name, "traces": found})
 
 
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
 async def _search(request: Request, question: str) -> Sequence[SearchResult]:
     if not question.strip():
         return []
-    service: SearchService = request.app.state.search
-    return (await service.search(question, limit=SHOWN_RESULTS)).results
+    return (await _service(request).search.search(question, limit=SHOWN_RESULTS)).results
 
 
 async def _fresh_preview(request: Request) -> Preview | None:

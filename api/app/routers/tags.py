@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.service import Service
 from app.services.traces import list_tags
 
 router = APIRouter(prefix="/api/v1/tags", tags=["tags"])
@@ -26,5 +27,6 @@ class TagsResponse(BaseModel):
 @router.get("", summary="The tags in use")
 async def read_tags(request: Request) -> TagsResponse:
     """All tags that traces have."""
-    tags = await list_tags(request.app.state.engine)
+    service: Service = request.app.state.service
+    tags = await list_tags(service.engine)
     return TagsResponse(tags=[TagOut.model_validate(tag) for tag in tags])

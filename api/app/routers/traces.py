@@ -2,38 +2,43 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.services.search import SearchResult, SearchService
-from app.services.traces import get_trace
+from app.problems import problem_responses
+from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
+from app.service import Service
+from app.services.search import SearchResult
+from app.services.traces import FoundTrace, get_trace, get_trace_by_slug
 
 router = APIRouter(prefix="/api/v1/traces", tags=["traces"])
-
-LONGEST_QUESTION = 4000
-"""Characters; a pasted stack trace fits."""
-
-MOST_TAGS = 10
-MOST_RESULTS = 50
 
 
 class SearchRequest(BaseModel):
     """A question, tags that the answers must have, or both."""
 
-    q: str | None = Field(
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["q"], "properties": {"q": {"type": "string", "pattern": r"\S"}}},
+                {"required": ["tags"], "properties": {"tags": {"minItems": 1}}},
+            ]
+        }
+    )
+
+    q: Question | None = Field(
         default=None,
-        max_length=LONGEST_QUESTION,
         description="A question, keywords, or a pasted error message.",
         examples=["react useState shows old value after calling setter"],
     )
-    tags: list[Annotated[str, Field(max_length=200)]] = Field(
+    tags: list[Name] = Field(
         default_factory=list,
         max_length=MOST_TAGS,
         description="Only traces that have all of these.",
     )
-    limit: int = Field(default=10, ge=1, le=MOST_RESULTS)
+    limit: int = Field(default=10, ge=1, le=MOST_RESULTS, strict=True)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -89,11 +94,15 @@ class SearchResponse(BaseModel):
     query: str | None
 
 
-@router.post("/search", summary="Find traces that solve a problem")
+@router.post(
+    "/search",
+    summary="Find traces that solve a problem",
+    responses=problem_responses(400, 413, 422),
+)
 async def search(wanted: SearchRequest, request: Request) -> SearchResponse:
     """Search by meaning and by words at once; tags narrow it down."""
-    service: SearchService = request.app.state.search
-    answer = await service.search(wanted.q, wanted.tags, wanted.limit)
+    service: Service = request.app.state.service
+    answer = await service.search.search(wanted.q, wanted.tags, wanted.limit)
     return SearchResponse(
         results=[ResultOut.of(result) for result in answer.results],
         total=answer.total,
@@ -101,10 +110,24 @@ async def search(wanted: SearchRequest, request: Request) -> SearchResponse:
     )
 
 
-@router.get("/{trace_id}", summary="One trace")
+@router.get("/{trace_id}", summary="One trace", responses=problem_responses(404, 422))
 async def read_trace(trace_id: uuid.UUID, request: Request) -> TraceOut:
     """The whole trace."""
-    found = await get_trace(request.app.state.engine, trace_id)
-    if found is None:
-        raise HTTPException(404, f"there is no trace {trace_id}")
-    return TraceOut.model_validate(found)
+    service: Service = request.app.state.service
+    return _found(await get_trace(service.engine, trace_id), trace_id)
+
+
+@router.get(
+    "/{category}/{name}", summary="One seed, by its slug", responses=problem_responses(404, 422)
+)
+async def read_seed(category: Name, name: Name, request: Request) -> TraceOut:
+    """The whole trace."""
+    service: Service = request.app.state.service
+    slug = f"{category}/{name}"
+    return _found(await get_trace_by_slug(service.engine, slug), slug)
+
+
+def _found(trace: FoundTrace | None, wanted: object) -> TraceOut:
+    if trace is None:
+        raise HTTPException(404, f"there is no trace {wanted}")
+    return TraceOut.model_validate(trace)

@@ -74,9 +74,14 @@ class SearchAnswer:
 class SearchService:
     """Answers questions from one database."""
 
-    def __init__(self, engine: AsyncEngine, embedder: Embedder | None) -> None:
-        """With no embedder, search is by full text alone."""
+    def __init__(
+        self, engine: AsyncEngine, embedder: Embedder | None, upkeep: AsyncEngine | None = None
+    ) -> None:
+        """With no embedder, search is by full text alone. `upkeep` is the engine that the index is
+        kept with, where the one that searches has limits.
+        """
         self._engine = engine
+        self._upkeep = upkeep or engine
         self._embedder = embedder
         self._vocabulary = Vocabulary()
         event.listen(engine.sync_engine, "connect", _set_up_connection)
@@ -92,8 +97,8 @@ class SearchService:
         """Index what has changed and learn the corpus's words. To be called when traces have
         changed.
         """
-        await refresh(self._engine)
-        self._vocabulary = await load_vocabulary(self._engine)
+        await refresh(self._upkeep)
+        self._vocabulary = await load_vocabulary(self._upkeep)
 
     async def search(
         self, question: str | None, tags: Sequence[str] = (), limit: int = 10

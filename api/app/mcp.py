@@ -1,0 +1,184 @@
+"""Search for agents, over the Model Context Protocol: at `/mcp` of the service and over stdio.
+
+`python -m app.mcp` speaks MCP on standard input and output.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import click
+from fastapi import FastAPI
+from pydantic import Field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.routing import Route
+
+from app import mcp_results
+from app.config import Settings, load_settings
+from app.logs import log_as_json
+from app.metrics import Metrics
+from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
+from app.server import exit_on_sigterm
+from app.service import Service, running_service
+from app.services.bounded_search import TooManySearchesError
+from app.services.changes import CONNECTION_ERRORS
+from app.services.traces import FoundTrace, get_trace, get_trace_by_slug, list_tags
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+INSTRUCTIONS = """\
+CommonTrace holds coding problems that were already solved, each with a solution that was run.
+Search it before you start on an error message or on behaviour that you cannot explain, and again
+whenever a fix does not work: paste the error message as it is. search_traces gives a short list;
+get_trace gives one whole. Compare the versions in proven_with with the user's."""
+
+SEARCH = """\
+Find solved coding problems by error message, symptom or keywords, best first.
+
+Use it before debugging an error or unexplained behaviour of a library, framework, database,
+container or CI system. Paste the error message rather than describing it. Gives a short list; read
+the one that fits with get_trace. An empty list means that nothing fits."""
+
+READ = """\
+Read one solved problem whole: its symptoms, the solution with its code, and the versions with which
+that was run."""
+
+LIST_TAGS = "List the tags by which search_traces can narrow a search, most used first."
+
+
+def create_mcp_server(service: Callable[[], Service]) -> "MCPServer":
+    """The MCP server with its three tools; `service` is called by each tool when it runs."""
+    from mcp.server import MCPServer
+    from mcp.server.mcpserver.exceptions import ToolError
+    from mcp.types import CallToolResult, ToolAnnotations
+
+    server = MCPServer(
+        "commontrace-seeds",
+        title="CommonTrace Seeds",
+        instructions=INSTRUCTIONS,
+        version=version("commontrace-seeds"),
+        log_level="WARNING",
+        subscriptions=False,
+    )
+    read_only = ToolAnnotations(
+        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    )
+
+    @server.tool(title="Search solved problems", description=SEARCH, annotations=read_only)
+    async def search_traces(
+        query: Annotated[
+            Question,
+            Field(
+                description="An error message as it is, a question, or keywords; any language. "
+                "May be empty if there are tags."
+            ),
+        ] = "",
+        tags: Annotated[
+            list[Name],
+            Field(max_length=MOST_TAGS, description="Only traces with all of these; see list_tags"),
+        ] = [],  # noqa: B006
+        limit: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 5,
+    ) -> Annotated[CallToolResult, mcp_results.Hits]:
+        if not query.strip() and not tags:
+            raise ToolError("give a query, tags or both")
+        with _tool_errors():
+            answer = await service().search.search(query, tags, limit)
+        return mcp_results.of_search(answer)
+
+    @server.tool(
+        "get_trace", title="Read one solved problem", description=READ, annotations=read_only
+    )
+    async def read_trace(
+        id_or_slug: Annotated[
+            Name, Field(description="The slug as search_traces gives it, or an id.")
+        ],
+    ) -> Annotated[CallToolResult, mcp_results.WholeTrace]:
+        with _tool_errors():
+            found = await _find(service(), id_or_slug)
+        if found is None:
+            raise ToolError(f"there is no trace {id_or_slug!r}; search_traces gives slugs")
+        return mcp_results.of_trace(found)
+
+    @server.tool("list_tags", title="List tags", description=LIST_TAGS, annotations=read_only)
+    async def read_tags() -> Annotated[CallToolResult, mcp_results.Tags]:
+        with _tool_errors():
+            found = await list_tags(service().engine)
+        return mcp_results.of_tags(found)
+
+    return server
+
+
+def add_mcp(
+    app: FastAPI, hosts: Sequence[str], largest_request: int
+) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Add `/mcp` to the application. What it returns is to be entered while that runs.
+
+    Each request stands for itself: there are no sessions, so that any process can answer any
+    request, and no streams that stay open.
+    """
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    server = create_mcp_server(lambda: app.state.service)
+    endpoint = server.streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        max_request_body_size=largest_request,
+        transport_security=TransportSecuritySettings(
+            allowed_hosts=[f"{host}{port}" for host in hosts for port in ("", ":*")],
+            allowed_origins=[
+                f"{scheme}://{host}{port}"
+                for scheme in ("http", "https")
+                for host in hosts
+                for port in ("", ":*")
+            ],
+        ),
+    )
+    app.router.routes.append(Route("/mcp", endpoint, methods=["POST"]))
+    return server.session_manager.run
+
+
+@contextmanager
+def _tool_errors() -> Iterator[None]:
+    """Turn what load or the database's state causes into an error that tells the agent what to do.
+
+    Raises:
+        ToolError: instead.
+    """
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    try:
+        yield
+    except (TooManySearchesError, PoolTimeoutError) as error:
+        raise ToolError("too many requests are under way; try again in a second") from error
+    except (DBAPIError, *CONNECTION_ERRORS) as error:
+        raise ToolError("the database does not answer; try again later") from error
+
+
+async def _find(service: Service, id_or_slug: str) -> FoundTrace | None:
+    try:
+        return await get_trace(service.engine, UUID(id_or_slug))
+    except ValueError:
+        return await get_trace_by_slug(service.engine, id_or_slug)
+
+
+@click.command()
+@click.option("--database-url", help="The target; DATABASE_URL by default.")
+def main(database_url: str | None) -> None:
+    """Serve search to an agent on standard input and output; logs are on standard error."""
+    asyncio.run(_serve(load_settings(database_url=database_url)))
+
+
+async def _serve(settings: Settings) -> None:
+    log_as_json()
+    exit_on_sigterm()
+    async with running_service(settings, Metrics()) as service:
+        await create_mcp_server(lambda: service).run_stdio_async()
+
+
+if __name__ == "__main__":
+    main()

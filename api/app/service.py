@@ -1,0 +1,72 @@
+"""The running service: what HTTP and MCP answer from."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.config import Settings
+from app.database import Limits, connected_engine
+from app.metrics import Metrics
+from app.services.bounded_search import BoundedSearch
+from app.services.changes import CONNECTION_ERRORS, ChangeListener
+from app.services.embeddings import Embedder, create_embedder
+from app.services.search import SearchService
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts that answer requests."""
+
+    engine: AsyncEngine
+    """For requests: bounded, so that load is refused instead of queued."""
+    upkeep: AsyncEngine
+    """For all else: health checks and the index, which load must not stop."""
+    embedder: Embedder
+    search: BoundedSearch
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def running_service(settings: Settings, metrics: Metrics) -> AsyncIterator[Service]:
+    """A service on the target, ready for its first request, that follows changes of the traces.
+
+    Raises:
+        TargetError: if the target cannot be reached or is not ready.
+    """
+    async with (
+        connected_engine(settings) as upkeep,
+        connected_engine(settings, needs={}, limits=Limits.of_requests(settings)) as engine,
+    ):
+        embedder = create_embedder(settings)
+        search = SearchService(engine, embedder, upkeep)
+        await search.start()
+        metrics.watch_pool(engine)
+        following = asyncio.create_task(
+            _follow_changes(upkeep, search, settings.worker_poll_seconds)
+        )
+        bounded = BoundedSearch(
+            search, metrics, most=settings.max_searches, log_queries=settings.log_queries
+        )
+        try:
+            yield Service(engine, upkeep, embedder, bounded, metrics)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _follow_changes(engine: AsyncEngine, search: SearchService, seconds: float) -> None:
+    """Keep the search index in step with the traces, for as long as the service runs."""
+    async with ChangeListener(engine) as changes:
+        while True:
+            await changes.wait(seconds)
+            try:
+                await search.refresh()
+            except (DBAPIError, *CONNECTION_ERRORS) as error:
+                log.warning("search index not refreshed: %s", error)

@@ -1,0 +1,34 @@
+"""A pasted error, without what belongs only to the machine that it happened on.
+
+Stack frames, addresses and times are most of what people paste, and say nothing of the problem. Left
+in, they dilute the question's vector and outnumber its telling words.
+"""
+
+import re
+
+_PYTHON_FRAME = r'[ \t]*File "[^"\n]*", line \d+.*(?:\n[ \t]{4,}.*)*'  # with its line of source
+_OTHER_FRAME = r"[ \t]*at [^\n]*(?::\d+|<anonymous>)\)?[ \t]*\{?"  # JavaScript, Java, C#
+_MARKS = r"[ \t|]*[~^]+[ \t~^]*"  # what points at a place in the line above
+
+_LINES = re.compile(rf"^(?:{_PYTHON_FRAME}|{_OTHER_FRAME}|{_MARKS})$", re.MULTILINE)
+
+_IDS = re.compile(
+    r"""(?xi)
+      \b(?:\d{4}[-/]\d\d[-/]\d\d[T ])?\d\d:\d\d:\d\d[.,\d]*Z?          # times
+    | \b0x[0-9a-f]+\b                                                  # addresses
+    | \b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b               # hashes, UUIDs
+    | \b\d{5,}\b                                                       # of processes, of rows
+    | (?<=\w):\d+:\d+\b                                                # line and column
+    """
+)
+
+_PATH = re.compile(r"(?<![\w.:/\\])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@+-]+){2,}[/\\]([\w.@+-]+)")
+
+
+def without_noise(question: str) -> str:
+    """The question without stack frames, times, addresses and ids, of paths only the file's name.
+
+    A question that is nothing else comes back as it is.
+    """
+    told = _PATH.sub(r"\1", _IDS.sub(" ", _LINES.sub("", question)))
+    return told if any(map(str.isalpha, told)) else question
