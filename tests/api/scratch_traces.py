@@ -34,6 +34,7 @@ async def add_traces(engine: AsyncEngine, traces: Sequence[dict[str, object]]) -
                     trust_score=1.0,
                     contributor_id=contributor,
                     metadata_json={"slug": trace["slug"]} if "slug" in trace else None,
+                    is_seed="slug" in trace,
                     created_at=begin + timedelta(minutes=number),
                 )
             )

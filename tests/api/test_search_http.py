@@ -124,7 +124,7 @@ async def test_one_trace_by_its_id(client: httpx.AsyncClient) -> None:
     ("path", "status"),
     [
         (f"/api/v1/traces/{uuid.UUID(int=1)}", 404),
-        ("/api/v1/traces/nonsense", 422),
+        ("/api/v1/traces/nonsense", 404),
         ("/api/v1/traces/docker/nonsense", 404),
         ("/api/v1/traces/docker/a%00b", 422),
         ("/traces/docker/a%00b", 422),
@@ -133,6 +133,7 @@ async def test_one_trace_by_its_id(client: httpx.AsyncClient) -> None:
         ("/results?q=a%00b", 422),
         ("/?q=" + "x" * 4001, 422),
         ("/nowhere", 404),
+        ("/mcp", 405),
         ("/api/v1/traces/search", 405),
     ],
 )

@@ -2,10 +2,10 @@
 
 import uuid
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, HTTPException, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.problems import problem_responses
 from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
@@ -14,6 +14,13 @@ from app.services.search import SearchResult
 from app.services.traces import FoundTrace, get_trace, get_trace_by_slug
 
 router = APIRouter(prefix="/api/v1/traces", tags=["traces"])
+
+
+def _json_number(value: object) -> object:
+    """Pydantic takes "5" and true for numbers, JSON Schema takes neither, and both take 5.0."""
+    if isinstance(value, (bool, str)):
+        raise ValueError("must be a whole number")
+    return value
 
 
 class SearchRequest(BaseModel):
@@ -38,7 +45,7 @@ class SearchRequest(BaseModel):
         max_length=MOST_TAGS,
         description="Only traces that have all of these.",
     )
-    limit: int = Field(default=10, ge=1, le=MOST_RESULTS, strict=True)
+    limit: Annotated[int, BeforeValidator(_json_number)] = Field(default=10, ge=1, le=MOST_RESULTS)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -110,7 +117,7 @@ async def search(wanted: SearchRequest, request: Request) -> SearchResponse:
     )
 
 
-@router.get("/{trace_id}", summary="One trace", responses=problem_responses(404, 422))
+@router.get("/{trace_id:uuid}", summary="One trace", responses=problem_responses(404, 422))
 async def read_trace(trace_id: uuid.UUID, request: Request) -> TraceOut:
     """The whole trace."""
     service: Service = request.app.state.service

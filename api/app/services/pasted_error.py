@@ -8,7 +8,7 @@ import re
 
 _PYTHON_FRAME = r'[ \t]*File "[^"\n]*", line \d+.*(?:\n[ \t]{4,}.*)*'  # with its line of source
 _OTHER_FRAME = r"[ \t]*at [^\n]*(?::\d+|<anonymous>)\)?[ \t]*\{?"  # JavaScript, Java, C#
-_MARKS = r"[ \t|]*[~^]+[ \t~^]*"  # what points at a place in the line above
+_MARKS = r"[ \t|]*[~^][ \t~^]*"  # what points at a place in the line above
 
 _LINES = re.compile(rf"^(?:{_PYTHON_FRAME}|{_OTHER_FRAME}|{_MARKS})$", re.MULTILINE)
 
@@ -16,7 +16,7 @@ _IDS = re.compile(
     r"""(?xi)
       \b(?:\d{4}[-/]\d\d[-/]\d\d[T ])?\d\d:\d\d:\d\d[.,\d]*Z?          # times
     | \b0x[0-9a-f]+\b                                                  # addresses
-    | \b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b               # hashes, UUIDs
+    | \b(?=[0-9a-f-]{0,40}\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b               # hashes, UUIDs
     | \b\d{5,}\b                                                       # of processes, of rows
     | (?<=\w):\d+:\d+\b                                                # line and column
     """

@@ -150,9 +150,13 @@ class Vocabulary:
     tags: dict[str, int] = field(default_factory=dict)
 
     @cached_property
-    def words(self) -> list[str]:
-        """Terms that a misspelt word can have meant."""
-        return [term for term in self.terms if term.isalpha()]
+    def words(self) -> dict[str, list[str]]:
+        """Terms that a misspelt word can have meant, by their first letter."""
+        words: dict[str, list[str]] = {}
+        for term in self.terms:
+            if term.isalpha():
+                words.setdefault(term[0], []).append(term)
+        return words
 
 
 async def load_vocabulary(engine: AsyncEngine) -> Vocabulary:

@@ -1,13 +1,16 @@
 """A question, read against the vocabulary: which terms it has and how much each one tells."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
-from app.services import text_analysis
 from app.services.search_index import Vocabulary
+from app.services.text_analysis import terms
 
 MOST_TERMS = 12
 """Terms of a question that are looked for; a pasted log has more, and the rarest tell most."""
@@ -21,20 +24,14 @@ ALIKE = 0.75
 PART_WEIGHT = 0.3
 """Of `use` and `state` in a question with `useState`, when the corpus knows `usestate`."""
 
-TYPO_SIMILARITY = 82.0
-"""Percent (rapidfuzz ratio) at which a word that the corpus lacks is taken for one that it has."""
-
-TYPO_WEIGHT = 0.7
-"""Of a term that stands in for a misspelt one."""
-
-MISSING_WEIGHT = 1.0
-"""Of a word that the corpus lacks, beside one that stands in a single document."""
-
 SHORTEST_MISSING = 3
 """Letters; shorter ones are endings of file names and the like."""
 
 SHORTEST_TYPO = 5
 """Letters; shorter words have too many neighbours."""
+
+
+_QUOTED = re.compile(r"""(?<!\w)(["'`])([^"'`\n]{1,60})\1(?!\w)""")
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class QueryTerms:
     """Tsqueries, each of the terms that tell about as much: PostgreSQL ranks a group as fast as one
     term."""
     weights: Sequence[float] = ()
-    """How much each group tells: the sum of its terms' inverse document frequencies."""
+    """How much each group tells: the sum of its terms' weights."""
     total: float = 0.0
     """The weights of all words of the question, those that the corpus lacks included."""
     candidates: str = ""
@@ -56,10 +53,11 @@ def read_query(question: str, vocabulary: Vocabulary) -> QueryTerms:
     """Cut a question into terms, weigh them, mend misspelt ones, and choose the candidates."""
     weights: dict[str, float] = {}
     missing: set[str] = set()
-    for found in dict.fromkeys(text_analysis.terms(question)):
+    for found in dict.fromkeys(terms(question)):
         known = _known_weights(found, vocabulary)
-        if not known and _looks_like_a_word(found[0]):
+        if not known:
             missing.add(found[0])
+            known = _mended_weights(found, vocabulary)
         for term, weight in known.items():
             weights[term] = max(weight, weights.get(term, 0.0))
     rarest = sorted(weights, key=lambda term: (-weights[term], term))[:MOST_TERMS]
@@ -68,20 +66,18 @@ def read_query(question: str, vocabulary: Vocabulary) -> QueryTerms:
         groups=[_any(term for term, _ in group) for group in groups],
         weights=[sum(weight for _, weight in group) for group in groups],
         total=sum(weights[term] for term in rarest)
-        + MISSING_WEIGHT * len(missing) * _idf(0, vocabulary),
+        + _missing_weight(question, missing, vocabulary),
         candidates=_candidates(rarest, vocabulary),
     )
 
 
 def _known_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, float]:
-    """Weights of the terms of one word that the corpus has, or of its likely spelling."""
+    """Weights of the terms of one word that the corpus has."""
     known = {
-        term: _idf(count, vocabulary)
+        term: _weight(count, vocabulary)
         for term in found
         if (count := vocabulary.terms.get(term)) is not None
     }
-    if not known and len(found) == 1 and (spelling := _spelling(found[0], vocabulary)):
-        return {spelling: TYPO_WEIGHT * _idf(vocabulary.terms[spelling], vocabulary)}
     if len(found) > 1 and found[0] in known:
         return {
             term: weight if term == found[0] else PART_WEIGHT * weight
@@ -90,24 +86,44 @@ def _known_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, fl
     return known
 
 
-def _idf(documents: int, vocabulary: Vocabulary) -> float:
-    """Inverse document frequency as BM25 has it (Robertson and Zaragoza 2009), always positive."""
-    return math.log(1 + (vocabulary.documents - documents + 0.5) / (documents + 0.5))
+def _mended_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, float]:
+    """The weight of the term that a word was meant to be, if the corpus has one so like it."""
+    spelling = _spelling(found[0], vocabulary) if len(found) == 1 else None
+    return {spelling: _weight(vocabulary.terms[spelling], vocabulary)} if spelling else {}
 
 
-def _looks_like_a_word(term: str) -> bool:
-    """Whether a term that the corpus lacks counts as missing: numbers and hashes do not."""
-    return term.isalpha() and len(term) >= SHORTEST_MISSING
+def _weight(documents: int, vocabulary: Vocabulary) -> float:
+    """How much a term tells: the root of its inverse document frequency as BM25 has it (Robertson
+    and Zaragoza 2009), always positive. Without the root the rarest word decides alone.
+    """
+    return math.sqrt(math.log(1 + (vocabulary.documents - documents + 0.5) / (documents + 0.5)))
+
+
+def _missing_weight(question: str, missing: set[str], vocabulary: Vocabulary) -> float:
+    """What the words that the corpus lacks would tell if it had them.
+
+    Misspelt ones that were mended count, too: what they were meant to be is a guess. Names that an
+    error message quotes do not, nor numbers and hashes: they are the asker's own.
+    """
+    quoted = {term for _, name in _QUOTED.findall(question) for term in chain(*terms(name))}
+    words = [term for term in missing - quoted if term.isalpha() and len(term) >= SHORTEST_MISSING]
+    return len(words) * _weight(0, vocabulary)
 
 
 def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
-    """The term of the corpus that a word it lacks was probably meant to be."""
+    """The most frequent term of the corpus that is one slip of the fingers away from a word, behind
+    the same first letter.
+    """
     if len(word) < SHORTEST_TYPO or not word.isalpha() or not word.isascii():
         return None
-    best = process.extractOne(
-        word, vocabulary.words, scorer=fuzz.ratio, score_cutoff=TYPO_SIMILARITY
+    near = process.extract(
+        word,
+        vocabulary.words.get(word[0], ()),
+        scorer=OSA.distance,
+        score_cutoff=1,
+        limit=None,
     )
-    return best[0] if best else None
+    return max((term for term, _, _ in near), key=lambda term: vocabulary.terms[term], default=None)
 
 
 def _groups(weighted: Sequence[tuple[str, float]]) -> list[list[tuple[str, float]]]:
