@@ -12,7 +12,7 @@ from app.database import connected_engine
 from app.logs import log_as_json
 from app.mcp import add_mcp
 from app.metrics import Metrics
-from app.middleware import RequestLog
+from app.middleware import BodyLimit, RequestLog
 from app.preview import Preview
 from app.problems import handle_problems, problem_responses
 from app.routers import operations, tags, traces
@@ -42,14 +42,14 @@ def create_app(settings: Settings | None = None, preview: Preview | None = None)
         title="CommonTrace Seeds",
         summary="Solved coding problems, searchable by meaning and by words.",
         lifespan=lifespan,
-        max_body_size=LARGEST_REQUEST,
         responses=problem_responses(500, 503),
     )
     handle_problems(app)
     for router in (traces.router, tags.router, operations.router):
         app.include_router(router)
-    mcp_sessions = add_mcp(app, configured.mcp_hosts, LARGEST_REQUEST)
+    mcp_sessions = add_mcp(app, configured.mcp_hosts)
     add_pages(app, preview)
+    app.add_middleware(BodyLimit, largest=LARGEST_REQUEST)
     app.add_middleware(RequestLog, metrics=metrics)
     return app
 

@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from importlib.metadata import version
@@ -22,7 +24,6 @@ from app.config import Settings, load_settings
 from app.logs import log_as_json
 from app.metrics import Metrics
 from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
-from app.server import exit_on_sigterm
 from app.service import Service, running_service
 from app.services.bounded_search import TooManySearchesError
 from app.services.changes import CONNECTION_ERRORS
@@ -113,9 +114,7 @@ def create_mcp_server(service: Callable[[], Service]) -> "MCPServer":
     return server
 
 
-def add_mcp(
-    app: FastAPI, hosts: Sequence[str], largest_request: int
-) -> Callable[[], AbstractAsyncContextManager[None]]:
+def add_mcp(app: FastAPI, hosts: Sequence[str]) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Add `/mcp` to the application. What it returns is to be entered while that runs.
 
     Each request stands for itself: there are no sessions, so that any process can answer any
@@ -124,10 +123,9 @@ def add_mcp(
     from mcp.server.transport_security import TransportSecuritySettings
 
     server = create_mcp_server(lambda: app.state.service)
-    endpoint = server.streamable_http_app(
+    application = server.streamable_http_app(
         stateless_http=True,
         json_response=True,
-        max_request_body_size=largest_request,
         transport_security=TransportSecuritySettings(
             allowed_hosts=[f"{host}{port}" for host in hosts for port in ("", ":*")],
             allowed_origins=[
@@ -138,7 +136,8 @@ def add_mcp(
             ],
         ),
     )
-    app.router.routes.append(Route("/mcp", endpoint, methods=["POST"]))
+    [route] = (route for route in application.routes if isinstance(route, Route))
+    app.router.routes.append(Route(route.path, route.endpoint, methods=["POST"]))
     return server.session_manager.run
 
 
@@ -175,9 +174,17 @@ def main(database_url: str | None) -> None:
 
 async def _serve(settings: Settings) -> None:
     log_as_json()
-    exit_on_sigterm()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with running_service(settings, Metrics()) as service:
-        await create_mcp_server(lambda: service).run_stdio_async()
+        speaking = asyncio.create_task(create_mcp_server(lambda: service).run_stdio_async())
+        stopping = asyncio.create_task(stopped.wait())
+        await asyncio.wait({speaking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+    if not speaking.done():
+        os._exit(0)  # nothing wakes the thread that waits for standard input
+    await speaking
 
 
 if __name__ == "__main__":

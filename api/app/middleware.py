@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import REQUEST_ID
@@ -75,6 +76,36 @@ class RequestLog:
             "milliseconds": round(1000 * seconds, 1),
         }
         log.info("%s %s %d", method, route, status, extra=fields)
+
+
+class BodyLimit:
+    """Answers a request whose body is larger than `largest` bytes with 413, before it is read."""
+
+    def __init__(self, app: ASGIApp, largest: int) -> None:
+        self._app = app
+        self._largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        message = f"the request may hold {self._largest} bytes"
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._largest:
+            await problem(413, message)(scope, receive, send)
+            return
+        size = 0
+
+        async def receive_little() -> Message:
+            nonlocal size
+            received = await receive()
+            size += len(received.get("body", b""))
+            if size > self._largest:  # it came in chunks, undeclared
+                raise HTTPException(413, message)
+            return received
+
+        await self._app(scope, receive_little, send)
 
 
 class HtmlHeaders:

@@ -16,16 +16,10 @@ async def serve(
     """
     import uvicorn
 
-    # Uvicorn raises the signal again when it has stopped, to whom it was for before.
-    exit_on_sigterm()
+    # Uvicorn raises the signal again when it has stopped. By default that would kill the process
+    # before connections are closed and the embedded server is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         app, host, port, timeout_graceful_shutdown=shutdown_timeout, access_log=False, **options
     )
     await uvicorn.Server(config).serve()
-
-
-def exit_on_sigterm() -> None:
-    """Let SIGTERM end the process as leaving it would: connections closed, the embedded server
-    stopped. By default it kills.
-    """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

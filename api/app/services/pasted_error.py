@@ -1,7 +1,7 @@
 """A pasted error, without what belongs only to the machine that it happened on.
 
-Stack frames, addresses and times are most of what people paste, and say nothing of the problem. Left
-in, they dilute the question's vector and outnumber its telling words.
+Stack frames, addresses and times are most of what people paste, and say nothing of the problem.
+Left in, they dilute the question's vector and outnumber its telling words.
 """
 
 import re

@@ -8,13 +8,15 @@ can be added and cut off at one value, whatever the size of the corpus.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import TextClause, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.services.background import Background, load_background
 from app.services.embeddings import Embedder, EmbeddingError, Vector, vector_literal
+from app.services.pasted_error import without_noise
 from app.services.search_index import Vocabulary, load_vocabulary, refresh
 from app.services.search_query import read_query
 from app.services.tags import normalize_tag, validate_tag
@@ -24,18 +26,6 @@ log = logging.getLogger(__name__)
 
 FIELD_WEIGHTS = "{0.35, 0.45, 0.7, 1.0}"
 """Of a term in solution code, solution prose, context or tags, title (ts_rank's order D to A)."""
-
-UNRELATED = 0.15
-"""Cosine of a question and a trace that have nothing to do with each other, about."""
-
-SIMILARITY_WEIGHT = 1.5
-"""Of a cosine above that, beside the share of the question's words that the trace has."""
-
-CUT_OFF = 0.4
-"""Score below which a trace does not answer."""
-
-CUT_OFF_WITHOUT_VECTOR = 0.25
-"""The same for a trace that has no vector yet."""
 
 NEAREST = 30
 """Traces that are gathered by their vectors."""
@@ -51,6 +41,26 @@ EXACT_UP_TO = 1000
 
 EMBEDDING_TIMEOUT = 2.0
 """Seconds that a search waits for the question's vector before it does without."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What was fitted to questions. `make eval` says how well, by cross-validation; all of it is
+    flat: a fifth more or less changes little.
+    """
+
+    similarity_weight: float = 1.5
+    """Of the cosine above the background, beside the share of the question's words that the trace
+    has."""
+    cut_off: float = 0.6
+    """Score below which a trace does not answer."""
+    cut_off_without_vector: float = 0.35
+    """The same for a trace that has no vector yet."""
+    cut_off_by_vector: float = 0.22
+    """Cosine above the background at which a trace answers a question of which the corpus lacks
+    most words, as one in another language."""
+    share_of_best: float = 0.6
+    """Of the best result's score, that the others must reach."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,11 @@ class SearchService:
     """Answers questions from one database."""
 
     def __init__(
-        self, engine: AsyncEngine, embedder: Embedder | None, upkeep: AsyncEngine | None = None
+        self,
+        engine: AsyncEngine,
+        embedder: Embedder | None,
+        upkeep: AsyncEngine | None = None,
+        ranking: Ranking = Ranking(),
     ) -> None:
         """With no embedder, search is by full text alone. `upkeep` is the engine that the index is
         kept with, where the one that searches has limits.
@@ -83,7 +97,9 @@ class SearchService:
         self._engine = engine
         self._upkeep = upkeep or engine
         self._embedder = embedder
+        self._ranking = asdict(ranking)
         self._vocabulary = Vocabulary()
+        self._background = Background()
         event.listen(engine.sync_engine, "connect", _set_up_connection)
 
     async def start(self) -> None:
@@ -99,6 +115,8 @@ class SearchService:
         """
         await refresh(self._upkeep)
         self._vocabulary = await load_vocabulary(self._upkeep)
+        if self._embedder is not None:
+            self._background = await load_background(self._upkeep, self._embedder)
 
     async def search(
         self, question: str | None, tags: Sequence[str] = (), limit: int = 10
@@ -111,9 +129,10 @@ class SearchService:
             return SearchAnswer([], 0)  # no trace has such a tag
         if question is None or not question.strip():
             return await self._run(_BY_TAGS, {"tags": wanted, "limit": limit})
-        vector = await self._vector(question)
-        terms = read_query(question, self._vocabulary)
-        values: dict[str, object] = {
+        told = without_noise(question)
+        vector = await self._vector(told)
+        terms = read_query(told, self._vocabulary)
+        values: dict[str, object] = self._ranking | {
             "groups": list(terms.groups),
             "weights": list(terms.weights),
             "total_weight": terms.total or 1.0,
@@ -125,6 +144,8 @@ class SearchService:
         if vector is not None and self._embedder is not None:
             values |= {
                 "vector": vector_literal(vector),
+                "background": self._background.similarity(vector),
+                "foreign": terms.foreign,
                 "model_id": self._embedder.model_id,
                 "model_version": self._embedder.model_version,
             }
@@ -220,6 +241,19 @@ _WORDS = f"""
 """
 
 
+_ABOVE_BACKGROUND = "coalesce(greatest(similarity - CAST(:background AS float8), 0), 0)"
+
+_WEIGHTED = f"CAST(:similarity_weight AS float8) * {_ABOVE_BACKGROUND}"
+
+_ANSWERS_WITHOUT_VECTOR = "score >= CAST(:cut_off_without_vector AS float8)"
+
+_ANSWERS = f"""
+    CASE WHEN similarity IS NULL THEN {_ANSWERS_WITHOUT_VECTOR}
+    ELSE score >= CAST(:cut_off AS float8)
+        OR :foreign AND {_ABOVE_BACKGROUND} >= CAST(:cut_off_by_vector AS float8) END
+"""
+
+
 def _statement(vector: bool, tags: str) -> TextClause:
     """The statement of a search.
 
@@ -234,6 +268,7 @@ def _statement(vector: bool, tags: str) -> TextClause:
         matching += f" AND {_HAS_TAGS.replace('t.id', 'd.trace_id')}"
     nearest = f"SELECT t.id {_NEAREST[tags]} LIMIT {NEAREST}" if vector else "SELECT NULL::uuid"
     similarity = f"CASE WHEN {_SAME_MODEL} THEN 1 - ({_DISTANCE}) END" if vector else "NULL::float8"
+    weighted, answers = (_WEIGHTED, _ANSWERS) if vector else ("0", _ANSWERS_WITHOUT_VECTOR)
     return text(f"""
         WITH question AS (
             SELECT CAST(terms AS tsquery) AS terms, weight
@@ -254,14 +289,14 @@ def _statement(vector: bool, tags: str) -> TextClause:
                 UNION (SELECT id FROM worded ORDER BY words DESC LIMIT {BEST_LEXICAL})
             )
         ), scored AS (
-            SELECT *, words + CASE WHEN similarity IS NULL THEN 0 ELSE
-                {SIMILARITY_WEIGHT} * greatest(similarity - {UNRELATED}, 0) END AS score
-            FROM measured
+            SELECT *, words + {weighted} AS score FROM measured
+        ), answering AS (
+            SELECT *, max(score) OVER (PARTITION BY similarity IS NULL) AS best FROM scored
+            WHERE {answers}
         ), best AS (
             SELECT id, coalesce(similarity, 0) AS similarity, score, count(*) OVER () AS total
-            FROM scored
-            WHERE score >= CASE WHEN similarity IS NULL
-                THEN {CUT_OFF_WITHOUT_VECTOR} ELSE {CUT_OFF} END
+            FROM answering
+            WHERE score >= best * CAST(:share_of_best AS float8)
             ORDER BY score DESC, trust_score DESC, created_at DESC, id
             LIMIT :limit
         )

@@ -1,16 +1,14 @@
 """A question, read against the vocabulary: which terms it has and how much each one tells."""
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from app.services.search_index import Vocabulary
-from app.services.text_analysis import terms
+from app.services.text_analysis import terms, words
 
 MOST_TERMS = 12
 """Terms of a question that are looked for; a pasted log has more, and the rarest tell most."""
@@ -27,11 +25,11 @@ PART_WEIGHT = 0.3
 SHORTEST_MISSING = 3
 """Letters; shorter ones are endings of file names and the like."""
 
+MOSTLY = 0.5
+"""Share of a question's words at which, when the corpus lacks them, the others say nothing."""
+
 SHORTEST_TYPO = 5
 """Letters; shorter words have too many neighbours."""
-
-
-_QUOTED = re.compile(r"""(?<!\w)(["'`])([^"'`\n]{1,60})\1(?!\w)""")
 
 
 @dataclass(frozen=True)
@@ -47,37 +45,42 @@ class QueryTerms:
     """The weights of all words of the question, those that the corpus lacks included."""
     candidates: str = ""
     """A tsquery that few documents match, and those that have the most telling terms."""
+    foreign: bool = False
+    """Whether the corpus lacks most of the words: the question is in another language, or about
+    another subject."""
 
 
 def read_query(question: str, vocabulary: Vocabulary) -> QueryTerms:
     """Cut a question into terms, weigh them, mend misspelt ones, and choose the candidates."""
     weights: dict[str, float] = {}
     missing: set[str] = set()
+    strange = 0
     for found in dict.fromkeys(terms(question)):
-        known = _known_weights(found, vocabulary)
-        if not known:
+        if found[0] not in vocabulary.terms:
             missing.add(found[0])
-            known = _mended_weights(found, vocabulary)
-        for term, weight in known.items():
+            strange += not any(term in vocabulary.terms for term in found)
+        for term, weight in _known_weights(found, vocabulary).items():
             weights[term] = max(weight, weights.get(term, 0.0))
     rarest = sorted(weights, key=lambda term: (-weights[term], term))[:MOST_TERMS]
     groups = _groups([(term, weights[term]) for term in rarest])
     return QueryTerms(
         groups=[_any(term for term, _ in group) for group in groups],
         weights=[sum(weight for _, weight in group) for group in groups],
-        total=sum(weights[term] for term in rarest)
-        + _missing_weight(question, missing, vocabulary),
+        total=sum(weights[term] for term in rarest) + _missing_weight(missing, vocabulary),
         candidates=_candidates(rarest, vocabulary),
+        foreign=strange >= MOSTLY * len(set(words(question))),
     )
 
 
 def _known_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, float]:
-    """Weights of the terms of one word that the corpus has."""
+    """Weights of the terms of one word that the corpus has, or of its likely spelling."""
     known = {
         term: _weight(count, vocabulary)
         for term in found
         if (count := vocabulary.terms.get(term)) is not None
     }
+    if not known and len(found) == 1 and (spelling := _spelling(found[0], vocabulary)):
+        return {spelling: _weight(vocabulary.terms[spelling], vocabulary)}
     if len(found) > 1 and found[0] in known:
         return {
             term: weight if term == found[0] else PART_WEIGHT * weight
@@ -86,44 +89,32 @@ def _known_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, fl
     return known
 
 
-def _mended_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, float]:
-    """The weight of the term that a word was meant to be, if the corpus has one so like it."""
-    spelling = _spelling(found[0], vocabulary) if len(found) == 1 else None
-    return {spelling: _weight(vocabulary.terms[spelling], vocabulary)} if spelling else {}
-
-
 def _weight(documents: int, vocabulary: Vocabulary) -> float:
     """How much a term tells: the root of its inverse document frequency as BM25 has it (Robertson
-    and Zaragoza 2009), always positive. Without the root the rarest word decides alone.
+    and Zaragoza 2009), always positive. Without the root the rarest words outvote all others.
     """
     return math.sqrt(math.log(1 + (vocabulary.documents - documents + 0.5) / (documents + 0.5)))
 
 
-def _missing_weight(question: str, missing: set[str], vocabulary: Vocabulary) -> float:
-    """What the words that the corpus lacks would tell if it had them.
+def _missing_weight(missing: Iterable[str], vocabulary: Vocabulary) -> float:
+    """What words that the corpus lacks would tell if it had them. Numbers and hashes tell nothing.
 
-    Misspelt ones that were mended count, too: what they were meant to be is a guess. Names that an
-    error message quotes do not, nor numbers and hashes: they are the asker's own.
+    Identifiers of which it has the parts, and misspelt words that were mended, are missing too: the
+    parts may mean another thing, and the mended spelling is a guess.
     """
-    quoted = {term for _, name in _QUOTED.findall(question) for term in chain(*terms(name))}
-    words = [term for term in missing - quoted if term.isalpha() and len(term) >= SHORTEST_MISSING]
-    return len(words) * _weight(0, vocabulary)
+    number = sum(term.isalpha() and len(term) >= SHORTEST_MISSING for term in missing)
+    return number * _weight(0, vocabulary)
 
 
 def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
-    """The most frequent term of the corpus that is one slip of the fingers away from a word, behind
-    the same first letter.
+    """The most frequent term of the corpus that is one slip of the finger away from a word that it
+    lacks: a letter too many, too few, wrong, or two exchanged, but never the first.
     """
     if len(word) < SHORTEST_TYPO or not word.isalpha() or not word.isascii():
         return None
-    near = process.extract(
-        word,
-        vocabulary.words.get(word[0], ()),
-        scorer=OSA.distance,
-        score_cutoff=1,
-        limit=None,
-    )
-    return max((term for term, _, _ in near), key=lambda term: vocabulary.terms[term], default=None)
+    alike = vocabulary.words.get(word[0], [])
+    near = process.extract(word, alike, scorer=OSA.distance, score_cutoff=1, limit=None)
+    return max((term for term, *_ in near), key=vocabulary.terms.__getitem__, default=None)
 
 
 def _groups(weighted: Sequence[tuple[str, float]]) -> list[list[tuple[str, float]]]:

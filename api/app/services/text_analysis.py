@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import snowballstemmer
 
-VERSION = 1
+VERSION = 2
 """Raise it when a text gives other terms than before: all documents are then indexed anew."""
 
 SHORTEST_TERM = 2
@@ -85,6 +85,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 """Short forms of the field, and what they stand for."""
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")  # with hyphens and apostrophes inside
+_ASCII, _EAST_ASIAN = "[a-zA-Z0-9]", "[\u0e00-\u0eff\u3040-\ud7af]"  # Thai to Hangul, no spaces
+_SCRIPTS = re.compile(rf"(?<={_ASCII})(?={_EAST_ASIAN})|(?<={_EAST_ASIAN})(?={_ASCII})")
 _DOT_JS = re.compile(r"(?i)\b(next|node|react|vue|express|nuxt|three|alpine)\.js\b")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+[a-z]*")  # ERR, Http2, 404
 _FENCE = re.compile(r"^(?:```|~~~).*$", re.MULTILINE)
@@ -123,7 +125,7 @@ def word_terms(word: str) -> tuple[str, ...]:
 
 def words(text: str) -> list[str]:
     """The words of a text, identifiers whole."""
-    return _WORD.findall(_DOT_JS.sub(r"\1js", text))
+    return _WORD.findall(_SCRIPTS.sub(" ", _DOT_JS.sub(r"\1js", text)))
 
 
 def terms(text: str) -> Iterator[tuple[str, ...]]:

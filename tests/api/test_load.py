@@ -1,0 +1,132 @@
+"""What the service does when it is asked too much, or something takes too long or goes wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from app.config import Settings
+from scratch_traces import add_traces
+from service_client import connected_client
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+SEARCH = "/api/v1/traces/search"
+QUESTION = {"q": "docker stop"}
+
+
+@pytest.fixture(autouse=True)
+async def traces(engine: AsyncEngine) -> None:
+    """One trace to find."""
+    await add_traces(engine, [{"title": "docker stop takes ten seconds", "slug": "docker/a"}])
+
+
+@asynccontextmanager
+async def locked_traces(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Meanwhile nobody can read traces."""
+    async with engine.begin() as connection:
+        await connection.execute(text("LOCK TABLE traces IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+async def until_waiting(engine: AsyncEngine, statements: int) -> None:
+    """Return when so many statements of this test's database wait for a lock."""
+    waiting = text("""
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """)
+    async with asyncio.timeout(30), engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        while await connection.scalar(waiting) < statements:
+            await asyncio.sleep(0.01)
+
+
+def is_busy(answer: httpx.Response) -> bool:
+    """Whether the answer asks to come again."""
+    return (
+        answer.status_code == 503
+        and answer.headers["content-type"] == "application/problem+json"
+        and int(answer.headers["retry-after"]) > 0
+    )
+
+
+async def test_one_search_too_many_is_refused_at_once(
+    engine: AsyncEngine, settings: Settings
+) -> None:
+    few = settings.model_copy(update={"max_searches": 2, "pool_timeout": 600.0})
+    async with connected_client(few) as client:
+        async with locked_traces(engine):
+            running = [asyncio.create_task(client.post(SEARCH, json=QUESTION)) for _ in range(2)]
+            await until_waiting(engine, 2)
+            # Answered while the others still wait, so it did not wait for them.
+            assert is_busy(await client.post(SEARCH, json=QUESTION))
+            assert is_busy(await client.get("/results?q=docker"))
+        assert [answer.json()["total"] for answer in await asyncio.gather(*running)] == [1, 1]
+        assert (await client.post(SEARCH, json=QUESTION)).json()["total"] == 1
+        counted = (await client.get("/metrics")).text
+    assert "searches_total 3.0" in counted
+    assert "searches_refused_total 2.0" in counted
+
+
+async def test_a_full_pool_is_refused_after_its_time_and_health_still_answers(
+    engine: AsyncEngine, settings: Settings
+) -> None:
+    small = settings.model_copy(update={"pool_size": 1, "pool_timeout": 0.1})
+    async with connected_client(small) as client:
+        async with engine.begin() as connection:
+            await connection.execute(text("LOCK TABLE search_documents IN ACCESS EXCLUSIVE MODE"))
+            running = asyncio.create_task(client.post(SEARCH, json=QUESTION))
+            await until_waiting(engine, 1)
+            assert is_busy(await client.get("/api/v1/tags"))
+            assert (await client.get("/healthz")).status_code == 200
+            counted = (await client.get("/metrics")).text
+        assert (await running).json()["total"] == 1
+    assert "database_pool_in_use 1.0" in counted
+    assert "database_pool_size 1.0" in counted
+    assert "searches_in_progress 1.0" in counted
+
+
+async def test_a_statement_that_takes_too_long_is_cancelled(
+    engine: AsyncEngine, settings: Settings
+) -> None:
+    hasty = settings.model_copy(update={"statement_timeout": 0.2})
+    async with connected_client(hasty) as client:
+        async with locked_traces(engine):
+            answer = await client.post(SEARCH, json=QUESTION)
+        assert is_busy(answer)
+        assert answer.json()["detail"] == "the database took too long"
+        assert (await client.post(SEARCH, json=QUESTION)).json()["total"] == 1
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("path", [SEARCH, "/mcp"])
+async def test_a_body_that_is_too_large_is_refused(
+    settings: Settings, path: str, declared: bool
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b" " * 1024
+
+    body = b" " * 200 * 1024 if declared else chunks()
+    headers = {
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+    }
+    async with connected_client(settings) as client:
+        answer = await client.post(path, content=body, headers=headers)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_mistake_of_ours_is_a_problem_document_without_details(
+    engine: AsyncEngine, settings: Settings
+) -> None:
+    async with connected_client(settings) as client:
+        async with engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE traces DROP COLUMN agent_model"))
+        answer = await client.post(SEARCH, json=QUESTION, headers={"X-Request-ID": "mine"})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"] == "mine"
+    assert "agent_model" not in answer.text
