@@ -25,7 +25,7 @@ FOLDS = 5
 SILENT = 0.95
 """Share of off-topic questions that must find nothing."""
 
-WEIGHTS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
+WEIGHTS = (0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
 CUT_OFFS = tuple(n / 20 for n in range(8, 20))
 
 

@@ -1,8 +1,8 @@
 """The running service under load, at 250 and at 100,000 traces, each question's embedding included.
 
 The service runs as a process of its own, on an embedded server with its default settings; the
-clients are tasks of this process, which shares the machine with both. A client that gets 503 waits
-as long as `Retry-After` says. The rival is the bare statement: what the service sent for the same
+clients are tasks of this process, which shares the machine with both, and their own work is part of
+what they measure. A client that gets 503 waits as long as `Retry-After` says. The rival is the bare statement: what the service sent for the same
 questions, with their vectors, sent again over the driver by as many clients on as many connections
 as the service has.
 
@@ -16,13 +16,12 @@ import asyncio
 import os
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count as counting
 from pathlib import Path
@@ -35,10 +34,10 @@ from app.database import connected_engine
 from app.embedded import embedded_server
 from app.services.embeddings import LocalEmbedder, vector_literal
 from app.services.search import NEAREST, SearchService
-from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.load_corpus import FILTERS, elements, fill, questions
+from bench.load_corpus import FILTERS, elements, fill, questions, real_seeds
 
 SIZES = {250: 8.0, 100_000: 25.0}
 """Traces, and the most milliseconds that p50 may take with one client."""
@@ -100,20 +99,20 @@ async def service(url: str) -> AsyncIterator[str]:
     """The service as a process of its own; gives its address once it is healthy."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.main", "--port", port, "--database-url", url],
-        stderr=subprocess.DEVNULL,
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.main", "--port", port, "--database-url", url),
+        stderr=asyncio.subprocess.DEVNULL,
         env=os.environ | {"DATABASE_URL": url},
     )
     address = f"http://127.0.0.1:{port}"
     try:
         async with asyncio.timeout(120), httpx.AsyncClient() as client:
-            while not await _is_healthy(client, address):
+            while not await _is_healthy(client, address):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         yield address
     finally:
         process.terminate()
-        process.wait()
+        await process.wait()
 
 
 async def _is_healthy(client: httpx.AsyncClient, address: str) -> bool:
@@ -147,27 +146,22 @@ async def load_statements(
 ) -> list[Load]:
     """The load of the bare statements, on as many connections as the service has."""
     statements = await _statements(engine, search, asked)
-    free: asyncio.Queue[Any] = asyncio.Queue()
-    connections: list[AsyncConnection] = []
-    for _ in range(Settings(_env_file=None).pool_size):
-        connection = await engine.connect()
-        connections.append(connection)
-        free.put_nowait((await connection.get_raw_connection()).driver_connection)
+    async with AsyncExitStack() as stack:
+        drivers: list[tuple[Any, asyncio.Lock]] = []
+        for _ in range(Settings(_env_file=None).pool_size):
+            connection = await stack.enter_async_context(engine.connect())
+            raw = await connection.get_raw_connection()
+            drivers.append((raw.driver_connection, asyncio.Lock()))
 
-    async def ask(number: int) -> int:
-        statement, values = statements[number % len(statements)]
-        driver = await free.get()
-        try:
-            await driver.fetch(statement, *values)
-        finally:
-            free.put_nowait(driver)
-        return 200
+        async def ask(number: int) -> int:
+            statement, values = statements[number % len(statements)]
+            driver, lock = drivers[number % len(drivers)]
+            async with lock:
+                await driver.fetch(statement, *values)
+            return 200
 
-    await load(ask, 8, seconds / 2)
-    loads = [await load(ask, clients, seconds) for clients in CLIENTS]
-    for connection in connections:
-        await connection.close()
-    return loads
+        await load(ask, len(drivers), seconds / 2)
+        return [await load(ask, clients, seconds) for clients in CLIENTS]
 
 
 async def _statements(
@@ -217,6 +211,7 @@ async def measure(count: int, seconds: float) -> None:
     """Print everything at one size."""
     chosen, kind = elements(count)
     asked = questions(chosen, QUESTIONS)
+    real = questions(real_seeds(), QUESTIONS)  # generated words have no direction to speak of
     print(f"load at {count:,} traces ({kind})", flush=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -232,7 +227,7 @@ async def measure(count: int, seconds: float) -> None:
                 bare = await load_statements(engine, search, asked, seconds)
                 _print_loads(ours, bare, SIZES.get(count))
                 for tag in (None, *FILTERS):
-                    share, indexed = await recall(engine, embedder, asked, tag)
+                    share, indexed = await recall(engine, embedder, real, tag)
                     print(
                         f"  recall@10          {share:.3f} (at least {RECALL_LIMIT}) "
                         f"{f'with tag {tag}' if tag else 'without tags'}, "

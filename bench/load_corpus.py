@@ -12,8 +12,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ Element = dict[str, Any]
 def elements(count: int) -> tuple[list[Element], str]:
     """Elements of a fixture, each with some of the tags to filter by, and what they are."""
     if count <= MOST_REAL:
-        seeds = _real_seeds()
+        seeds = real_seeds()
         chosen = [_copy(seeds[number % len(seeds)], number) for number in range(count)]
         kind = f"{len(seeds)} real seeds, repeated; their own embeddings"
     else:
@@ -65,7 +64,8 @@ def elements(count: int) -> tuple[list[Element], str]:
     return chosen, kind
 
 
-def _real_seeds() -> list[Element]:
+def real_seeds() -> list[Element]:
+    """The elements of the fixture as it is."""
     seeds: list[Element] = json.loads(FIXTURES_PATH.read_bytes())
     return seeds
 
@@ -84,7 +84,7 @@ async def fill(engine: AsyncEngine, chosen: Sequence[Element], embedder: LocalEm
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         name, definition = (await connection.execute(HNSW_INDEX)).one()
         await connection.execute(text(f"DROP INDEX {name}"))
-        real = _real_seeds() if len(chosen) > MOST_REAL else list(chosen)
+        real = real_seeds() if len(chosen) > MOST_REAL else list(chosen)
         vectors = await _embed(embedder, real)
         await _write_vectors(connection, traces, vectors, embedder)
         await _build(connection, name, definition)

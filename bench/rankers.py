@@ -37,7 +37,7 @@ _BY_WORDS = text("""
 
 _BY_VECTORS = text("""
     SELECT metadata_json->>'slug' FROM traces
-    ORDER BY embedding <=> CAST(:vector AS vector) + 0, id LIMIT :depth
+    ORDER BY (embedding <=> CAST(:vector AS vector)) + 0, id LIMIT :depth
 """)
 
 

@@ -36,7 +36,7 @@ HIT_1, HIT_5, SILENT = 0.90, 0.98, 0.95
 
 OURS = "search"
 
-console = Console(width=110, highlight=False)
+console = Console(width=150, highlight=False)
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ async def show_folds(engine: AsyncEngine, embedder: LocalEmbedder) -> None:
     for ranking in chosen:
         console.print(f"  chosen: weight {ranking.similarity_weight}, cut-off {ranking.cut_off}")
     for weight in cross_validation.WEIGHTS:
-        for cut_off in (0.5, 0.55, 0.6, 0.65, 0.7):
+        for cut_off in (0.4, 0.45, 0.5, 0.55, 0.6, 0.65):
             ranking = Ranking(similarity_weight=weight, cut_off=cut_off)
             figures = cross_validation.figures(candidates, ranking)
             console.print(f"  weight {weight:<4} cut-off {cut_off:<4}  {figures}")

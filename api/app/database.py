@@ -105,11 +105,12 @@ def create_engine(
     """
     dsn, arguments = _asyncpg_arguments(url)
     arguments.setdefault("timeout", connect_timeout)
-    pool: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if limits is not None:
         milliseconds = str(round(1000 * limits.statement_seconds))
         arguments["server_settings"] = {"statement_timeout": milliseconds}
-        pool = {
+        options = {
+            "isolation_level": "AUTOCOMMIT",  # one statement needs no BEGIN and no ROLLBACK
             "pool_size": limits.connections,
             "max_overflow": 0,
             "pool_timeout": limits.wait_seconds,
@@ -118,7 +119,7 @@ def create_engine(
         "postgresql+asyncpg://",
         async_creator=functools.partial(asyncpg.connect, dsn, **arguments),
         hide_parameters=True,  # messages go to logs, questions do not
-        **pool,
+        **options,
     )
 
 

@@ -129,6 +129,13 @@ async def test_a_proof_that_takes_too_long_is_stopped(prover: Prover) -> None:
     assert "timed out after" in "\n".join(explanation(proof))
 
 
+async def test_a_proof_that_is_stopped_still_cleans_up(prover: Prover, tmp_path: Path) -> None:
+    prover.keep = tmp_path / "kept"
+    command = "trap 'touch cleaned' EXIT\nsh answer.sh; sleep 60"
+    await prove(prover, seed(command, options="timeout=1"))
+    assert (tmp_path / "kept/python_x/cleaned").exists()
+
+
 async def test_what_a_proof_leaves_running_is_ended(prover: Prover, tmp_path: Path) -> None:
     name = f"sleep-{os.getpid()}"
     command = (

@@ -22,6 +22,8 @@ from pathlib import Path
 
 OUTPUT_KEPT = 64 * 1024
 """Bytes of output kept of a run, the last ones."""
+GRACE = 5
+"""Seconds that a run has to clean up once its time is over."""
 MEMORY_LIMIT = 4 * 1024**3
 """Bytes a run may use: `next build` takes about 1.5 GiB."""
 PROCESS_LIMIT = 1024
@@ -83,7 +85,9 @@ class Sandbox:
         """
         begin = time.perf_counter()
         with self._limits() as (join, kill_group):
-            command = ["bash", "-euo", "pipefail", "-c", script]
+            # coreutils' timeout ends the script with SIGTERM, so that its traps still clean up.
+            command = ["timeout", f"--kill-after={GRACE}", f"{timeout}", "bash", "-euo", "pipefail"]
+            command += ["-c", script]
             if self.bubblewrap:
                 command = [*self._namespaces(folder, network, read_only or {}), *command]
             process = await asyncio.create_subprocess_exec(
@@ -97,18 +101,18 @@ class Sandbox:
                 start_new_session=True,
             )
             tail = asyncio.create_task(_tail(process))
-            timed_out = False
             try:
-                await asyncio.wait_for(process.wait(), timeout)
+                await asyncio.wait_for(process.wait(), timeout + 2 * GRACE)
             except TimeoutError:
-                timed_out = True
+                pass  # even SIGKILL from inside did not end it
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 kill_group()
                 status = await process.wait()
             output = await tail
-        return Outcome(status, time.perf_counter() - begin, output, timed_out)
+        seconds = time.perf_counter() - begin
+        return Outcome(status, seconds, output, timed_out=seconds >= timeout)
 
     def _namespaces(
         self, folder: Path, network: bool, read_only: Mapping[Path, Path]

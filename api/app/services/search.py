@@ -231,9 +231,8 @@ _NEAREST = {
     """,
 }
 
-# For a group of terms joined by OR, ts_rank gives the mean of its terms' ranks. One occurrence of a
-# term ranks as its field's weight divided by pi^2 / 6; several rank higher, but never above the
-# weight itself.
+# For a group of terms joined by OR, ts_rank gives the mean of its terms' ranks; a term that stands in
+# the document once ranks as its field's weight divided by pi^2 / 6.
 _WORDS = f"""
     SELECT coalesce(sum(q.weight * ts_rank('{FIELD_WEIGHTS}', d.terms, q.terms)), 0)
            * 1.644934 / :total_weight

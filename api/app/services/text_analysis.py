@@ -8,10 +8,11 @@ code (hosts, file names, numbers with signs) finds nothing, which is why this is
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 
 import snowballstemmer
 
-VERSION = 2
+VERSION = 3
 """Raise it when a text gives other terms than before: all documents are then indexed anew."""
 
 SHORTEST_TERM = 2
@@ -140,22 +141,21 @@ def split_code(markdown: str) -> tuple[str, str]:
 
 
 def document_terms(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Terms of a document with their positions, each as in a tsvector: `{"react": "1A,7B"}`.
+    """Terms of a document, each with the best weight (A to D) of the fields that it stands in.
+
+    How often it stands there is left out: questions are short, and what decides is which of their
+    words a document has at all. It also keeps the index small.
 
     Args:
-        fields: pairs of a weight (A to D) and a text.
+        fields: pairs of a weight and a text, best weight first.
     """
-    positions: dict[str, list[str]] = {}
-    position = 0
+    best: dict[str, str] = {}
     for weight, text in fields:
-        position += 1  # words of two fields are not neighbours
-        for found in terms(text):
-            position += 1
-            for term in found:
-                positions.setdefault(term, []).append(f"{min(position, 16383)}{weight}")
-    return {term: ",".join(places) for term, places in positions.items()}
+        for term in chain.from_iterable(terms(text)):
+            best.setdefault(term, weight)
+    return best
 
 
 def tsvector_literal(document: Mapping[str, str]) -> str:
     """A document's terms as PostgreSQL reads a tsvector. Terms hold letters and digits only."""
-    return " ".join(f"'{term}':{places}" for term, places in document.items())
+    return " ".join(f"'{term}':1{weight}" for term, weight in document.items())
