@@ -1,10 +1,10 @@
 """The running service under load, at 250 and at 100,000 traces, each question's embedding included.
 
-The service runs as a process of its own, on an embedded server with its default settings; the
-clients are tasks of this process, which shares the machine with both, and their own work is part of
-what they measure. A client that gets 503 waits as long as `Retry-After` says. The rival is the bare statement: what the service sent for the same
-questions, with their vectors, sent again over the driver by as many clients on as many connections
-as the service has.
+The service runs as a process of its own, on an embedded server with its default settings. The
+clients are tasks of this process, which shares the machine with both: their own work is part of
+what they measure. One that gets 503 waits as long as `Retry-After` says. The rival is the bare
+statement: what the service sent for the same questions, with their vectors, sent again over the
+driver by as many clients on as many connections as the service has.
 
 Recall is the share of the ten nearest traces, as a scan of all finds them, among those that the
 search gathers through the index before it compares them exactly.

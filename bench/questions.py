@@ -1,4 +1,4 @@
-"""The questions that search is measured on, as they stand in `tests/relevance/`, and noise on them."""
+"""The questions that search is measured on, from `tests/relevance/`, and ways to spoil them."""
 
 from __future__ import annotations
 

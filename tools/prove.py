@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     "--keep", type=click.Path(path_type=Path), help="Leave the folders of the runs there."
 )
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
+@click.option("--retries", default=0, show_default=True, help="Try a failed proof again.")
 @click.option("--no-skips", is_flag=True, help="Count a skipped proof as a failure.")
 def main(
     paths: tuple[Path, ...], jobs: int, no_cache: bool, keep: Path | None, junit: Path | None,
-    no_skips: bool,
+    retries: int, no_skips: bool,
 ) -> None:  # fmt: skip
     """Prove the seeds at PATHS (files or folders; all of seeds/ by default).
 
@@ -39,6 +40,7 @@ def main(
 
     seeds = _read(paths)
     prover, stand_ins = _prover(jobs, no_cache, keep)
+    prover.retries = retries
     proofs = asyncio.run(_prove(prover, seeds))
     for proof in proofs:
         for line in explanation(proof):
@@ -95,7 +97,7 @@ def _prover(jobs: int, no_cache: bool, keep: Path | None) -> tuple[Prover, Seque
     folder = runtime.Layout().folder
     cache = None if no_cache else Cache(folder / "proven", pins.pins_digest)
     keep = keep.resolve() if keep else None
-    return Prover(pins, folder / "postgres", sandbox, docker, jobs, cache, keep), stand_ins
+    return Prover(pins, folder / "postgres", sandbox, docker, jobs, cache, keep=keep), stand_ins
 
 
 async def _prove(prover: Prover, seeds: Sequence[Seed]) -> list[Proof]:

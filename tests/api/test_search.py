@@ -8,8 +8,10 @@ import pytest
 from app.models import Trace
 from app.services import search as search_module
 from app.services import search_index, text_analysis
+from app.services.background import EXPECTED, HIGHEST, Background, load_background
 from app.services.embeddings import EmbeddingError, LocalEmbedder, Vector
-from app.services.search import SearchAnswer, SearchService
+from app.services.pasted_error import without_noise
+from app.services.search import Ranking, SearchAnswer, SearchService
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
 from scratch_traces import add_traces, set_tags
@@ -141,10 +143,69 @@ async def test_results_come_best_first_and_no_more_than_asked_for(
     await embed(engine, local)
     await service.refresh()
     answer = await service.search("docker stop hangs", limit=12)
+    assert {result.trace.title[:17] for result in answer.results} == {"docker stop hangs"}
     scores = [result.combined_score for result in answer.results]
     assert len(scores) == 12
     assert scores == sorted(scores, reverse=True)
     assert answer.total >= 30
+
+
+LOG = """
+2026-03-01 10:11:12,345 ERROR 7f3a9c00-1d2e-4f5a-8b9c-000000000001
+Traceback (most recent call last):
+  File "/usr/lib/python3.12/site-packages/docker/container.py", line 12, in stop
+    exits_with_code(137)
+    ~~~~~~~~~~~~~~~^^^^^
+  File "/srv/shop/accounts/views.py", line 99, in create
+    account.save()
+asyncpg.exceptions.UniqueViolationError: duplicate key value violates unique constraint
+    at Object.<anonymous> (/srv/shop/node_modules/chart/points.js:13:37)
+"""
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+async def test_a_pasted_log_finds_what_its_message_is_about(
+    service: SearchService, engine: AsyncEngine, local: LocalEmbedder, embedded: bool
+) -> None:
+    if embedded:
+        await embed(engine, local)
+    assert slugs(await service.search(LOG)) == ["database/partial-index"]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "told"),
+    [
+        (
+            'Traceback (most recent call last):\n  File "/a/b.py", line 3\n    boom()\n    ~~^^\nKeyError',
+            "\n\nKeyError",
+        ),
+        ("TypeError: x\n    at f (/srv/a.js:1:2)\n    at <anonymous>", "TypeError: x\n\n"),
+        ("cannot open /etc/nginx/conf.d/site.conf", "cannot open site.conf"),
+        ("at 2026-03-01T10:11:12.5Z process 2649175 died", "at   process   died"),
+        ("object at 0x7f1c2c0b5d50, commit 8accd41f00", "object at  , commit  "),
+        ("app.tsx:14:29 is wrong", "app.tsx  is wrong"),
+        ("HTTP 413 at https://a.b/c/d/e, port 5432", "HTTP 413 at https://a.b/c/d/e, port 5432"),
+        ("GET /api/items at 10 px", "GET /api/items at 10 px"),
+        ("~" * 4000 + "!", "~" * 4000 + "!"),
+        ("0x7f1c2c0b5d50 12345678", "0x7f1c2c0b5d50 12345678"),  # else nothing would be left
+    ],
+)
+def test_what_belongs_to_one_machine_is_left_out(pasted: str, told: str) -> None:
+    assert without_noise(pasted) == told
+
+
+async def test_similarity_counts_from_what_is_usual_for_the_question(
+    engine: AsyncEngine, local: LocalEmbedder
+) -> None:
+    """Where every trace is as similar, none answers for that."""
+    alike = [{"title": f"Component renders an old value, variant {n}"} for n in range(200)]
+    await add_traces(engine, alike)
+    await embed(engine, local)
+    background = await load_background(engine, local)
+    usual = background.similarity(await local.embed_query("component shows an outdated value"))
+    other = background.similarity(await local.embed_query("best pizza in Naples"))
+    assert usual == HIGHEST > EXPECTED > other
+    assert Background().similarity(await local.embed_query("anything")) == EXPECTED
 
 
 async def test_a_search_is_one_statement(
@@ -179,11 +240,18 @@ TAGGED = [
 ]
 
 
+EVERYTHING = Ranking(cut_off=0, share_of_best=0)
+"""For tests that are not about how well a trace answers."""
+
+
 @pytest.mark.parametrize("question", [None, "", "component renders an old value"])
+@pytest.mark.usefixtures("service")
 async def test_tags_are_normalised_made_unique_and_all_required(
-    service: SearchService, engine: AsyncEngine, local: LocalEmbedder, question: str | None
+    engine: AsyncEngine, local: LocalEmbedder, question: str | None
 ) -> None:
     await embed(engine, local)
+    service = SearchService(engine, local, ranking=EVERYTHING)
+    await service.start()
     for tags, expected in TAGGED:
         answer = await service.search(question, tags)
         assert set(slugs(answer)) == expected, tags
@@ -205,7 +273,7 @@ async def test_a_rare_tag_still_fills_the_limit(
         for plan in ("seqscan", "bitmapscan", "sort"):
             await connection.execute(text(f"ALTER DATABASE {name} SET enable_{plan} = off"))
     monkeypatch.setattr(search_module, "EXACT_UP_TO", exact_up_to)
-    service = SearchService(engine, local)
+    service = SearchService(engine, local, ranking=EVERYTHING)
     await service.start()
 
     answer = await service.search(question, ["rare"], limit=15)
@@ -318,6 +386,7 @@ async def test_another_analysis_indexes_everything_anew(
         ("don't can't I a", []),
         ("__init__ ___", [("init",)]),
         ("naïve Größe 接続", [("naïv",), ("größe",), ("接続",)]),
+        ("useStateの直後", [("usestate", "use", "state"), ("の直後",)]),
         ("x" * 100, []),
     ],
 )

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -248,6 +249,20 @@ async def test_a_proof_runs_again_when_its_seed_its_options_or_a_pin_changes(
     assert not await cached(with_pins("1"), seed("sh answer.sh", options="timeout=9"))
     assert not await cached(with_pins("1"), seed("sh answer.sh", ANSWER.replace("42", "43")))
     assert not await cached(with_pins("1"), seed("sh answer.sh; true"))
+
+
+async def test_a_proof_that_passes_only_when_tried_again_is_named_and_not_remembered(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.sandbox = replace(SANDBOX, bubblewrap=None)  # so that the first try can leave its mark
+    prover.retries, prover.cache = 1, Cache(tmp_path / "cache", "1")
+    mark = tmp_path / "tried"
+    flaky = seed(f"sh answer.sh\ntest -e {mark} || {{ touch {mark}; echo not yet; exit 1; }}")
+    proof = await prove(prover, flaky)
+    assert proof.status is Status.PROVEN and proof.flaky
+    assert "1 flaky, proven only when tried again: python/x" in list(summary([proof], []))
+    assert "hint[flaky-proof]" in next(explanation(proof))
+    assert not (await prove(prover, flaky)).cached
 
 
 async def test_a_failure_is_not_remembered(prover: Prover, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ def line_of(proof: Proof) -> str:
     line = f"{proof.status:<11} {seed.path} ({time})"
     if proof.status is Status.SKIPPED:
         return f"{proof.status:<11} {seed.path}: {proof.reason}"
+    if proof.flaky:
+        return f"{line}: only when tried again"
     if proof.status is Status.SUPERFLUOUS:
         return f"{line}: passes without {', '.join(proof.superfluous)}"
     return line
@@ -39,7 +41,8 @@ def explanation(proof: Proof) -> Iterator[str]:
     elif proof.outcome:
         how = "timed out" if proof.outcome.timed_out else f"exit status {proof.outcome.status}"
         how += f" after {proof.outcome.seconds:.1f} s"
-        yield f"{place_of(proof.seed)}: error[proof-failed]: {how}; the output ends in"
+        kind = "hint[flaky-proof]: at first" if proof.flaky else "error[proof-failed]:"
+        yield f"{place_of(proof.seed)}: {kind} {how}; the output ends in"
         yield from (f"  {line}" for line in proof.outcome.output.splitlines()[-LINES_SHOWN:])
     else:
         return
@@ -50,6 +53,9 @@ def summary(proofs: Sequence[Proof], stand_ins: Sequence[str]) -> Iterator[str]:
     """Count the results; name the skipped ones' reasons and the images that are stand-ins."""
     counts = Counter(proof.status for proof in proofs)
     seconds = sum(proof.seconds for proof in proofs if not proof.cached)
+    flaky = [proof.seed.slug for proof in proofs if proof.flaky]
+    if flaky:
+        yield f"{len(flaky)} flaky, proven only when tried again: {', '.join(flaky)}"
     controls = sum(proof.controls for proof in proofs)
     cached = sum(proof.cached for proof in proofs)
     for reason in sorted({proof.reason for proof in proofs if proof.reason}):

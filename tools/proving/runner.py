@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class Proof:
     status: Status
     seconds: float = 0.0
     outcome: Outcome | None = None
-    """The run that failed, if one did."""
+    """The run that failed, if one did; of a proven seed, the one before it was tried again."""
     superfluous: tuple[str, ...] = ()
     """Files of the solution without which the proof passes all the same."""
     reason: str = ""
@@ -61,6 +61,11 @@ class Proof:
     cached: bool = False
     controls: int = 0
     """How many negative controls ran."""
+
+    @property
+    def flaky(self) -> bool:
+        """Whether it failed first and was proven when tried again."""
+        return self.status is Status.PROVEN and self.outcome is not None
 
 
 @dataclass(slots=True)
@@ -75,6 +80,8 @@ class Prover:
     """Whether a Docker engine answers."""
     jobs: int = 2
     cache: Cache | None = None
+    retries: int = 0
+    """How often a proof that failed is tried again; it then counts as flaky, and is named."""
     keep: Path | None = None
     """Where to leave the folders of runs; None: they are removed."""
     _postgres: asyncio.LifoQueue[Postgres | None] = field(init=False)
@@ -121,7 +128,12 @@ class Prover:
                 await stack.enter_async_context(self._engine)
             await stack.enter_async_context(self._slots)
             proof = await self._prove(seed)
-        if self.cache and proof.status is Status.PROVEN:
+            for _ in range(self.retries):
+                if proof.status is Status.FAILED:
+                    first = proof.outcome
+                    proof = await self._prove(seed)
+                    proof = replace(proof, outcome=proof.outcome or first)
+        if self.cache and proof.status is Status.PROVEN and not proof.flaky:
             self.cache.remember(seed, proof.seconds)
         return proof
 

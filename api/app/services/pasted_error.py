@@ -7,10 +7,11 @@ Left in, they dilute the question's vector and outnumber its telling words.
 import re
 
 _PYTHON_FRAME = r'[ \t]*File "[^"\n]*", line \d+.*(?:\n[ \t]{4,}.*)*'  # with its line of source
+_HEADING = r"[ \t]*Traceback \(most recent call last\):"
 _OTHER_FRAME = r"[ \t]*at [^\n]*(?::\d+|<anonymous>)\)?[ \t]*\{?"  # JavaScript, Java, C#
 _MARKS = r"[ \t|]*[~^][ \t~^]*"  # what points at a place in the line above
 
-_LINES = re.compile(rf"^(?:{_PYTHON_FRAME}|{_OTHER_FRAME}|{_MARKS})$", re.MULTILINE)
+_LINES = re.compile(rf"^(?:{_HEADING}|{_PYTHON_FRAME}|{_OTHER_FRAME}|{_MARKS})$", re.MULTILINE)
 
 _IDS = re.compile(
     r"""(?xi)
