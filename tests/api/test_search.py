@@ -176,7 +176,7 @@ async def test_a_pasted_log_finds_what_its_message_is_about(
     ("pasted", "told"),
     [
         (
-            'Traceback (most recent call last):\n  File "/a/b.py", line 3\n    boom()\n    ~~^^\nKeyError',
+            'Traceback (most recent call last):\n  File "/b.py", line 3\n    f()\n    ^\nKeyError',
             "\n\nKeyError",
         ),
         ("TypeError: x\n    at f (/srv/a.js:1:2)\n    at <anonymous>", "TypeError: x\n\n"),

@@ -8,55 +8,45 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from app.config import Settings
-from app.database import connected_engine
+import pytest_asyncio
 from app.services.embeddings import LocalEmbedder
 from app.services.search import SearchService
-from app.worker.embedding_queue import EmbeddingQueue
-from app.worker.embedding_run import EmbeddingRun
-from conftest import TEMPLATE, fresh_database
 
 from bench import questions
 from bench.questions import Question
 from bench.rankers import served
-from bench.relevance import Figures, rate
+from bench.relevance import Figures, rate, searchable
 from tools.fixture_reader import read_fixture
-from tools.import_seeds import FIXTURES_PATH, import_seeds
+from tools.import_seeds import FIXTURES_PATH
 
 KINDS = {"sentence", "keywords", "error", "log"}
 
 
-@pytest.fixture(scope="module", loop_scope="module")
-async def service(
-    server_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[SearchService]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service() -> AsyncIterator[SearchService]:
     """Search over the committed seeds, embedded; only asked, so that the tests can share it."""
     embedder = LocalEmbedder()
-    async with fresh_database(server_url, TEMPLATE) as url:
-        settings = Settings(
-            database_url=url, data_dir=tmp_path_factory.mktemp("data"), _env_file=None
-        )
-        async with connected_engine(settings) as engine:
-            await import_seeds(engine, read_fixture(FIXTURES_PATH))
-            await EmbeddingRun(EmbeddingQueue(engine, embedder), embedder, 64).drain()
-            ready = SearchService(engine, embedder)
-            await ready.start()
-            yield ready
+    async with searchable(FIXTURES_PATH, embedder) as engine:
+        ready = SearchService(engine, embedder)
+        await ready.start()
+        yield ready
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 
 async def figures(service: SearchService, asked: Sequence[Question]) -> Figures:
     return Figures.of(await rate(served(service), [q for q in asked if q.slugs]))
 
 
+@in_one_loop
 async def test_what_developers_asked_is_found_first(service: SearchService) -> None:
     found = await figures(service, questions.judged())
     assert found.first >= 0.97
     assert found.in_five >= 0.98
 
 
+@in_one_loop
 async def test_paraphrases_and_pasted_logs_are_found(service: SearchService) -> None:
     asked = questions.paraphrases()
     found = await figures(service, asked)
@@ -66,6 +56,7 @@ async def test_paraphrases_and_pasted_logs_are_found(service: SearchService) -> 
     assert logs.first >= 0.9
 
 
+@in_one_loop
 @pytest.mark.parametrize(
     ("noise", "floor"), [("half of the words", 0.9), ("a third misspelt", 0.95)]
 )
@@ -74,23 +65,27 @@ async def test_spoilt_questions_are_found(service: SearchService, noise: str, fl
     assert found.first >= floor
 
 
+@in_one_loop
 async def test_other_languages_find_english_traces(service: SearchService) -> None:
     found = await figures(service, questions.languages())
     assert found.count == 10
     assert found.in_five >= 0.9
 
 
+@in_one_loop
 async def test_nonsense_and_everyday_questions_find_nothing(service: SearchService) -> None:
     rated = await rate(served(service), questions.off_topic())
     answered = [r.question.query for r in rated if r.answer and r.question.kind != "technical"]
     assert answered == []
 
 
+@in_one_loop
 async def test_nineteen_of_twenty_off_topic_questions_find_nothing(service: SearchService) -> None:
     rated = await rate(served(service), questions.off_topic())
     assert sum(not r.answer for r in rated) / len(rated) >= 0.93
 
 
+@in_one_loop
 async def test_weak_results_fall_away(service: SearchService) -> None:
     rated = await rate(served(service), questions.judged())
     assert sum(len(r.answer) for r in rated) / len(rated) <= 3
