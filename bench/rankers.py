@@ -91,6 +91,18 @@ def bm25(seeds: Sequence[SeedTrace]) -> Ranker:
     return rank
 
 
+def remembering(ranker: Ranker) -> Ranker:
+    """The ranker, asked only once for each question."""
+    known: dict[str, list[str]] = {}
+
+    async def rank(query: str) -> list[str]:
+        if query not in known:
+            known[query] = await ranker(query)
+        return known[query]
+
+    return rank
+
+
 def reciprocal_rank_fusion(*rankers: Ranker) -> Ranker:
     """The ranks of several rankers fused, each counting as much."""
 

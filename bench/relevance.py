@@ -99,7 +99,8 @@ async def evaluate(fixture: Path, *, noise: bool, cross_validate: bool) -> None:
     async with searchable(fixture, embedder) as engine:
         service = SearchService(engine, embedder)
         await service.start()
-        words, nearest = await rankers.full_text(engine), rankers.vectors(engine, embedder)
+        words = rankers.remembering(await rankers.full_text(engine))
+        nearest = rankers.remembering(rankers.vectors(engine, embedder))
         methods = {
             OURS: rankers.served(service),
             "full text": words,

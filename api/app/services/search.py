@@ -52,7 +52,7 @@ class Ranking:
     similarity_weight: float = 1.0
     """Of the cosine above the background, beside the share of the question's words that the trace
     has."""
-    cut_off: float = 0.55
+    cut_off: float = 0.52
     """Score below which a trace does not answer."""
     cut_off_without_vector: float = 0.35
     """The same for a trace that has no vector yet."""

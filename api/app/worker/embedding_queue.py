@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.embeddings import Embedder, Vector, trace_texts, vector_literal
+from app.services.embeddings import Embedder, Vector, document_text, vector_literal
 
 CLAIM_TIME = timedelta(minutes=5)
 """Longer than a provider takes for a batch, with all repeats."""
@@ -32,7 +32,7 @@ _OTHER_MODEL = """
 # The upsert decides between workers: FOR UPDATE only keeps them from waiting for one another.
 _CLAIM = """
     WITH free AS (
-        SELECT t.id, t.title, t.context_text, t.solution_text, t.created_at
+        SELECT t.id, t.title, t.context_text, t.created_at
         FROM traces t
         WHERE {condition} AND NOT EXISTS (
             SELECT FROM embedding_jobs j WHERE j.trace_id = t.id AND j.not_before > now()
@@ -47,7 +47,7 @@ _CLAIM = """
         WHERE job.not_before <= now()
         RETURNING trace_id
     )
-    SELECT free.id, free.title, free.context_text, free.solution_text
+    SELECT free.id, free.title, free.context_text
     FROM free JOIN claimed ON claimed.trace_id = free.id
     ORDER BY free.created_at, free.id
 """
@@ -58,9 +58,9 @@ _WRITE = text("""
         SELECT t.id, done.vector
         FROM unnest(
             CAST(:ids AS uuid[]), CAST(:titles AS text[]), CAST(:contexts AS text[]),
-            CAST(:solutions AS text[]), CAST(:vectors AS text[])
-        ) AS done(id, title, context_text, solution_text, vector)
-        JOIN traces t USING (id, title, context_text, solution_text)
+            CAST(:vectors AS text[])
+        ) AS done(id, title, context_text, vector)
+        JOIN traces t USING (id, title, context_text)
         FOR UPDATE OF t SKIP LOCKED
     )
     UPDATE traces t
@@ -102,12 +102,11 @@ class Claim:
     trace_id: uuid.UUID
     title: str
     context: str
-    solution: str
 
     @property
-    def texts(self) -> list[str]:
+    def text(self) -> str:
         """What is embedded."""
-        return trace_texts(self.title, self.context, self.solution)
+        return document_text(self.title, self.context)
 
 
 class EmbeddingQueue:
@@ -143,7 +142,6 @@ class EmbeddingQueue:
                     "ids": _ids(claims),
                     "titles": [claim.title for claim in claims],
                     "contexts": [claim.context for claim in claims],
-                    "solutions": [claim.solution for claim in claims],
                     "vectors": [vector_literal(vector) for vector in vectors.values()],
                     **self._model,
                 },

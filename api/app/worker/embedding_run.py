@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.services.changes import CONNECTION_ERRORS, ChangeListener
-from app.services.embeddings import Embedder, EmbeddingError, Vector, embed_traces
+from app.services.embeddings import Embedder, EmbeddingError, Vector
 from app.worker.embedding_queue import Claim, EmbeddingQueue
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class EmbeddingRun:
             EmbeddingError: if the provider refuses even the probe.
         """
         try:
-            vectors = await embed_traces(self._embedder, [claim.texts for claim in claims])
+            vectors = await self._embedder.embed_documents([claim.text for claim in claims])
         except EmbeddingError as error:
             await self._embedder.embed_documents([_PROBE])
             if len(claims) == 1:
