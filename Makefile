@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
-export Q SEED ARGS
+export Q SEED ARGS CATEGORY TITLE TAGS
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(MAKEFILE_LIST))
@@ -29,7 +29,7 @@ dev-setup: .venv/.installed-dev  ## install what tests and linters need, too
 fixtures: setup  ## compile seeds/ into api/fixtures/seed_traces.json
 	@$(RUN) tools.build_fixtures $(ARGS)
 
-new: dev-setup  ## start a seed: asks for category, title and tags, writes a template
+new: dev-setup  ## start a seed: asks for CATEGORY, TITLE and TAGS unless they are given
 	@$(RUN) tools.new_seed $$ARGS
 
 check: dev-setup  ## check the seeds against every rule, all or SEED=path

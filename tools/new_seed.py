@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tools.findings import Finding, SeedError
-from tools.seed_file import CATEGORIES, SEEDS, find_seeds, parse_seed
+from tools.seed_file import CATEGORIES, SEEDS, display_path, find_seeds, parse_seed
 
 TEMPLATE = """\
 ---
@@ -52,11 +52,18 @@ pytest -q
 
 
 @click.command()
-@click.option("--category", type=click.Choice(CATEGORIES), prompt=True, help="The folder.")
 @click.option(
-    "--title", prompt="Title, the problem as its owner would type it", help="25 to 100 characters."
+    "--category", envvar="CATEGORY", type=click.Choice(CATEGORIES), prompt=True, help="The folder."
 )
-@click.option("--tags", prompt="Tags, 2 to 5, most general first", help="Separated by commas.")
+@click.option(
+    "--title",
+    envvar="TITLE",
+    prompt="Title, the problem as its owner would type it",
+    help="25 to 100 characters.",
+)
+@click.option(
+    "--tags", envvar="TAGS", prompt="Tags, 2 to 5, most general first", help="Separated by commas."
+)
 @click.option(
     "--seeds-path", default=SEEDS, type=click.Path(path_type=Path), help="The folder of the seeds."
 )
@@ -73,8 +80,9 @@ def main(category: str, title: str, tags: str, seeds_path: Path) -> None:
         raise click.ClickException(f"{path} exists; edit that one, or choose another title")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    click.echo(f"Wrote {path}")
-    click.echo(f"Fill it in, then: make check SEED={path}, make prove SEED={path}")
+    shown = display_path(path)
+    click.echo(f"Wrote {shown}")
+    click.echo(f"Fill it in, then: make check SEED={shown}, make prove SEED={shown}")
 
 
 def slug_words(title: str) -> str:

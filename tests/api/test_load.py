@@ -92,7 +92,7 @@ async def test_a_statement_that_takes_too_long_is_cancelled(
 ) -> None:
     hasty = settings.model_copy(update={"statement_timeout": 0.2})
     async with connected_client(hasty) as client:
-        async with locked_traces(engine):
+        async with locked_traces(engine), asyncio.timeout(30):
             answer = await client.post(SEARCH, json=QUESTION)
         assert is_busy(answer)
         assert answer.json()["detail"] == "the database took too long"
@@ -104,19 +104,25 @@ async def test_a_statement_that_takes_too_long_is_cancelled(
 async def test_a_body_that_is_too_large_is_refused(
     settings: Settings, path: str, declared: bool
 ) -> None:
+    read = 0
+
     async def chunks() -> AsyncIterator[bytes]:
+        nonlocal read
         for _ in range(200):
+            read += 1024
             yield b" " * 1024
 
-    body = b" " * 200 * 1024 if declared else chunks()
     headers = {
         "content-type": "application/json",
         "accept": "application/json, text/event-stream",
     }
+    if declared:
+        headers["content-length"] = str(200 * 1024)
     async with connected_client(settings) as client:
-        answer = await client.post(path, content=body, headers=headers)
+        answer = await client.post(path, content=chunks(), headers=headers)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
+    assert read <= (0 if declared else 129 * 1024)
 
 
 async def test_a_mistake_of_ours_is_a_problem_document_without_details(

@@ -69,7 +69,7 @@ async def test_spoilt_questions_are_found(service: SearchService, noise: str, fl
 async def test_other_languages_find_english_traces(service: SearchService) -> None:
     found = await figures(service, questions.languages())
     assert found.count == 10
-    assert found.in_five >= 0.9
+    assert found.in_five >= 0.8
 
 
 @in_one_loop
