@@ -145,7 +145,7 @@ async def test_what_a_proof_leaves_running_is_ended(prover: Prover, tmp_path: Pa
     )
     proof = await prove(prover, seed(command))
     assert proof.status is Status.PROVEN
-    assert name not in [process.name() for process in psutil.process_iter()]
+    assert name not in [process.info["name"] for process in psutil.process_iter(["name"])]
 
 
 async def test_megabytes_of_output_do_no_harm_and_the_end_is_shown(prover: Prover) -> None:
