@@ -9,7 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.seed_file import PROJECT, SCHEMAS, SEEDS, find_seeds
+from tools.paths import PROJECT, SCHEMAS, SEEDS
+from tools.seed_file import find_seeds
 
 COUNT = 10_000
 RIVAL = PROJECT / "bench" / "node"

@@ -21,7 +21,8 @@ from sqlalchemy import text
 
 from bench.generated_seeds import generated_elements
 from tools.fixture_reader import read_fixture
-from tools.import_seeds import FIXTURES_PATH, import_seeds
+from tools.import_seeds import import_seeds
+from tools.paths import FIXTURE
 
 COUNT = 250
 RUNS = 3
@@ -37,7 +38,7 @@ USE(threads=1).encode(json.load(sys.stdin))
 
 def elements() -> list[dict[str, object]]:
     """The real seeds, over and over with other slugs and titles, 250 in all."""
-    seeds = json.loads(FIXTURES_PATH.read_bytes()) or generated_elements(COUNT)
+    seeds = json.loads(FIXTURE.read_bytes()) or generated_elements(COUNT)
     return [
         {**seed, "slug": f"{seed['slug']}-{n}", "title": f"{seed['title']} {n}"}
         for n in range(COUNT // len(seeds) + 1)

@@ -25,7 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bench.generated_seeds import generated_elements
 from tools.fixture_reader import SeedTrace
-from tools.import_seeds import FIXTURES_PATH, import_seeds
+from tools.import_seeds import import_seeds
+from tools.paths import FIXTURE
 
 MOST_REAL = 1_000
 REAL_IN_A_BLEND = 3
@@ -66,7 +67,7 @@ def elements(count: int) -> tuple[list[Element], str]:
 
 def real_seeds() -> list[Element]:
     """The elements of the fixture as it is."""
-    seeds: list[Element] = json.loads(FIXTURES_PATH.read_bytes())
+    seeds: list[Element] = json.loads(FIXTURE.read_bytes())
     return seeds
 
 

@@ -29,7 +29,8 @@ from bench import cross_validation, questions, rankers
 from bench.questions import Question
 from bench.rankers import Ranker
 from tools.fixture_reader import read_fixture
-from tools.import_seeds import FIXTURES_PATH, import_seeds
+from tools.import_seeds import import_seeds
+from tools.paths import FIXTURE
 
 HIT_1, HIT_5, SILENT = 0.90, 0.98, 0.95
 """To reach: right first, right in five, off-topic left without an answer."""
@@ -218,7 +219,7 @@ async def show_folds(engine: AsyncEngine, embedder: LocalEmbedder) -> None:
 
 @click.command()
 @click.option(
-    "--fixtures-path", default=FIXTURES_PATH, show_default=False, help="Traces to search.",
+    "--fixtures-path", default=FIXTURE, show_default=False, help="Traces to search.",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )  # fmt: skip
 @click.option("--noise", is_flag=True, help="Also ask spoilt questions.")

@@ -8,9 +8,7 @@ from pathlib import Path
 import click
 
 from tools.findings import SeedError
-from tools.seed_file import PROJECT, SEEDS
-
-FIXTURE = PROJECT / "api" / "fixtures" / "seed_traces.json"
+from tools.paths import FIXTURE, PROJECT, SEEDS
 
 
 @click.command()

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from tools.findings import Finding, SeedError
 from tools.neighbours import neighbour_findings
+from tools.paths import SAMPLES, SEEDS
 from tools.rules import RULES, Rule, check_seed, check_titles
-from tools.seed_file import PROJECT, SEEDS, Seed, display_path, find_seeds, read_seed
+from tools.seed_file import Seed, display_path, find_seeds, read_seed
 
-SAMPLES = PROJECT / "api" / "fixtures" / "sample_traces.json"
 PARALLEL_FROM = 50
 """Seeds from which a pool of processes pays for its start."""
 

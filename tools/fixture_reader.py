@@ -15,7 +15,8 @@ import jsonschema_rs
 from app.errors import AppError
 from app.services.tags import MAX_TAG_LENGTH, normalize_tag, validate_tag
 
-SCHEMA = Path(__file__).parent / "schemas" / "fixture.schema.json"
+from tools.paths import FIXTURE_SCHEMA
+
 SEED_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "seeds.commontrace.internal")
 """Namespace of the ids. Another one would give every seed another address: never change it."""
 FIELD_SEPARATOR = "\x1f"
@@ -117,7 +118,7 @@ def _unique_tags(tags: Sequence[str]) -> tuple[str, ...]:
 
 def _schema_problems(data: Any) -> list[str]:
     """Where the data breaks the schema; the schema's descriptions say what would be right."""
-    schema = json.loads(SCHEMA.read_bytes())
+    schema = json.loads(FIXTURE_SCHEMA.read_bytes())
     try:
         errors = list(jsonschema_rs.Draft202012Validator(schema).iter_errors(data))
     except UnicodeEncodeError:

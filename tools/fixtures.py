@@ -14,15 +14,13 @@ from typing import Any
 import jsonschema_rs
 from jsonschema import Draft202012Validator, ValidationError
 
-from tools.corpus import SAMPLES, check_file, map_files, sample_titles
+from tools.corpus import check_file, map_files, sample_titles
 from tools.findings import Finding, SeedError
+from tools.paths import CACHE, FIXTURE_SCHEMA, PROJECT, SAMPLES, SCHEMAS
 from tools.proving.pins import FOLDER as PINS
 from tools.proving.pins import read_pins
 from tools.rules import FORM, check_titles
-from tools.seed_file import PROJECT, SCHEMAS, Seed, describe, find_seeds
-
-SCHEMA = SCHEMAS / "fixture.schema.json"
-STAMPS = PROJECT / ".cache"
+from tools.seed_file import Seed, describe, find_seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ def record_of(seed: Seed) -> dict[str, Any]:
 @cache
 def fixture_schema() -> dict[str, Any]:
     """Return the JSON Schema of the fixture."""
-    schema: dict[str, Any] = json.loads(SCHEMA.read_text("utf-8"))
+    schema: dict[str, Any] = json.loads(FIXTURE_SCHEMA.read_text("utf-8"))
     return schema
 
 
@@ -125,13 +123,13 @@ def is_current(root: Path, output: Path) -> bool:
 
 def note_built(root: Path, output: Path) -> None:
     """Remember that `output` was compiled from the seeds as they are."""
-    STAMPS.mkdir(exist_ok=True)
+    CACHE.mkdir(exist_ok=True)
     _stamp_file(output).write_text(_digest(root, output))
 
 
 def _stamp_file(output: Path) -> Path:
     name = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
-    return STAMPS / f"fixture-{name}"
+    return CACHE / f"fixture-{name}"
 
 
 def _digest(root: Path, output: Path) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tools import import_statements as sql
+from tools.paths import FIXTURE
 
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from tools.fixture_reader import SeedTrace
 
-FIXTURES_PATH = Path(__file__).parents[1] / "api" / "fixtures" / "seed_traces.json"
 SEED_USER_EMAIL = "seeds@commontrace.internal"
 SEED_USER_NAME = "CommonTrace Seeds"
 IMPORT_LOCK = 0x5EED
@@ -209,7 +209,7 @@ async def _copy(
 @click.command()
 @click.option(
     "--fixtures-path",
-    default=FIXTURES_PATH,
+    default=FIXTURE,
     type=click.Path(path_type=Path),
     help="The fixture; api/fixtures/seed_traces.json by default.",
 )

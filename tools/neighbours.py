@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tools.findings import Finding, Severity
-from tools.seed_file import PROJECT, Seed
+from tools.paths import CACHE
+from tools.seed_file import Seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ WORTH_A_LOOK = 0.6
 """Cosine from which a neighbour is shown to who writes a seed: half of all seeds have one."""
 SHOWN = 3
 """Neighbours shown at most, the nearest ones."""
-VECTORS = PROJECT / ".cache" / "vectors.npz"
+VECTORS = CACHE / "vectors.npz"
 
 
 def neighbour_findings(

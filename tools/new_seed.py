@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from tools.findings import Finding, SeedError
-from tools.seed_file import CATEGORIES, SEEDS, display_path, find_seeds, parse_seed
+from tools.paths import SEEDS
+from tools.seed_file import CATEGORIES, display_path, find_seeds, parse_seed
 
 TEMPLATE = """\
 ---

@@ -58,8 +58,9 @@ def main(
 def _read(paths: Sequence[Path]) -> list[Seed]:
     """Read the seeds; an ill-formed one ends the command with its findings."""
     from tools.findings import SeedError
+    from tools.paths import SEEDS
     from tools.rules import FORM, check_seed
-    from tools.seed_file import SEEDS, find_seeds, read_seed
+    from tools.seed_file import find_seeds, read_seed
 
     findings, seeds = [], []
     for path in dict.fromkeys(path for root in paths or [SEEDS] for path in find_seeds(root)):

@@ -22,10 +22,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tools.findings import Finding, SeedError, did_you_mean
-
-PROJECT = Path(__file__).resolve().parent.parent
-SEEDS = PROJECT / "seeds"
-SCHEMAS = Path(__file__).resolve().parent / "schemas"
+from tools.paths import PROJECT, SCHEMAS, SEEDS
 
 SECTIONS = ("Context", "Solution", "Proof")
 CATEGORIES = ("cicd", "database", "docker", "integrations", "python", "react", "testing")

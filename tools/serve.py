@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tools.seed_file import SEEDS
+from tools.paths import SEEDS
 
 if TYPE_CHECKING:
     from app.config import Settings

@@ -43,6 +43,8 @@ def create_app(settings: Settings | None = None, preview: Preview | None = None)
         summary="Solved coding problems, searchable by meaning and by words.",
         lifespan=lifespan,
         responses=problem_responses(500, 503),
+        docs_url=None,  # these pages load their scripts from elsewhere
+        redoc_url=None,
     )
     handle_problems(app)
     for router in (traces.router, tags.router, operations.router):

@@ -4,7 +4,6 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -109,18 +108,15 @@ class BodyLimit:
 
 
 class HtmlHeaders:
-    """Sends headers with every HTML page, but for those at `except_paths`."""
+    """Sends headers with every HTML page."""
 
-    def __init__(
-        self, app: ASGIApp, headers: dict[str, str], except_paths: Collection[str | None]
-    ) -> None:
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self._app = app
         self._headers = headers
-        self._except_paths = except_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in self._except_paths:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 

@@ -17,7 +17,7 @@ from bench.questions import Question
 from bench.rankers import served
 from bench.relevance import Figures, rate, searchable
 from tools.fixture_reader import read_fixture
-from tools.import_seeds import FIXTURES_PATH
+from tools.paths import FIXTURE
 
 KINDS = {"sentence", "keywords", "error", "log"}
 
@@ -26,7 +26,7 @@ KINDS = {"sentence", "keywords", "error", "log"}
 async def service() -> AsyncIterator[SearchService]:
     """Search over the committed seeds, embedded; only asked, so that the tests can share it."""
     embedder = LocalEmbedder()
-    async with searchable(FIXTURES_PATH, embedder) as engine:
+    async with searchable(FIXTURE, embedder) as engine:
         ready = SearchService(engine, embedder)
         await ready.start()
         yield ready
@@ -101,7 +101,7 @@ def test_judgments_name_seeds_and_ask_once(path: Path) -> None:
         "languages": questions.languages,
         "off_topic": questions.off_topic,
     }[path.stem]()
-    known = {seed.slug for seed in read_fixture(FIXTURES_PATH)}
+    known = {seed.slug for seed in read_fixture(FIXTURE)}
     assert {slug for question in read for slug in question.slugs} <= known
     queries = [question.query for question in read]
     assert len(queries) == len(set(queries))

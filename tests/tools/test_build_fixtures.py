@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from tools.build_fixtures import FIXTURE, main
+from tools.build_fixtures import main
 from tools.fixtures import fixture_schema
+from tools.paths import FIXTURE, SAMPLES
 
 SEED = """\
 ---
@@ -241,7 +242,7 @@ def test_the_committed_fixture_is_what_the_seeds_give() -> None:
 
 
 def test_the_sample_traces_keep_the_form_of_the_fixture() -> None:
-    samples = json.loads((FIXTURE.parent / "sample_traces.json").read_text("utf-8"))
+    samples = json.loads(SAMPLES.read_text("utf-8"))
     assert len(samples) == 12
     keys = {"title", "context", "solution", "tags", "agent_model", "agent_version"}
     assert all(set(sample) == keys for sample in samples)

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from tools.corpus import check_file
 from tools.new_seed import main
-from tools.seed_file import PROJECT
+from tools.paths import PROJECT
 
 TITLE = 'dict.get returns "None" for a missing key in a price list'
 

@@ -11,8 +11,9 @@ import pytest
 
 from tools.corpus import check_seeds
 from tools.findings import SeedError
+from tools.paths import PROJECT, SEEDS
 from tools.rules import catalogue, check_seed
-from tools.seed_file import CATEGORIES, PROJECT, SEEDS, parse_seed
+from tools.seed_file import CATEGORIES, parse_seed
 
 SAMPLES = PROJECT / "tests" / "rules"
 WITHOUT_SAMPLE = {"category", "seed-name", "unique-title", "near-neighbour"}

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent / "proofs"
+from tools.paths import PROJECT
+
+FOLDER = PROJECT / "tools" / "proofs"
 _JAVASCRIPT = {
     "javascript",
     "typescript",

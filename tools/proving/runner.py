@@ -20,9 +20,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.paths import PROJECT
 from tools.proving.sandbox import Outcome, Sandbox, home_of
 from tools.proving.services import Postgres, postgres
-from tools.seed_file import PROJECT, Seed
+from tools.seed_file import Seed
 
 if TYPE_CHECKING:
     from tools.proving.cache import Cache

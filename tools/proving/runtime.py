@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tools.paths import PROJECT
 from tools.proving.pins import FOLDER, digest, read_pins
 
-ROOT = FOLDER.parent.parent
 PYTHON_FILES = ("requirements.txt", "constraints.txt", "programs.toml")
 NODE_FILES = ("package.json", "package-lock.json")
 DEFAULTS = ("vitest.config.ts", "tsconfig.json", ".actrc")
@@ -61,7 +61,7 @@ class Runtime:
 class Layout:
     """The places below ``.proofs/``, for the checkout at ``root`` and the pins in ``pins``."""
 
-    root: Path = ROOT
+    root: Path = PROJECT
     pins: Path = FOLDER
 
     @property

@@ -41,7 +41,7 @@ def add_pages(app: FastAPI, preview: Preview | None) -> None:
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
 
-    app.add_middleware(HtmlHeaders, headers=HEADERS, except_paths={app.docs_url, app.redoc_url})
+    app.add_middleware(HtmlHeaders, headers=HEADERS)
 
 
 @router.get("/")
