@@ -11,6 +11,7 @@ from app.config import Settings
 from app.database import connected_engine, create_engine
 from app.migrate import alembic_config, main, upgrade
 from app.models import Trace
+from app.models.search import SearchDocument
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -105,12 +106,19 @@ async def test_a_target_of_another_application_stays_as_it_is(
     assert await tables(empty_database_url) == before
 
 
-async def test_the_index_of_vectors_is_for_cosine(engine: AsyncEngine) -> None:
-    """Which operators an index serves is nothing that Alembic compares."""
+async def test_what_alembic_does_not_compare_agrees_too(engine: AsyncEngine) -> None:
+    """The operators that an index serves, and how indexes and tables are stored."""
     (in_model,) = (i for i in Trace.__table__.indexes if i.name == "ix_traces_embedding_hnsw")
-    assert in_model.dialect_options["postgresql"]["ops"] == {"embedding": "vector_cosine_ops"}
+    options = in_model.dialect_options["postgresql"]
+    assert options["ops"] == {"embedding": "vector_cosine_ops"}
+    stored = ", ".join(f"{name}='{value}'" for name, value in options["with"].items())
+    documents = SearchDocument.__table__.dialect_options["postgresql"]["with"]
     async with engine.connect() as connection:
         in_database = await connection.scalar(
             text("SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_traces_embedding_hnsw'")
         )
-    assert in_database.endswith("USING hnsw (embedding vector_cosine_ops)")
+        table = await connection.scalar(
+            text("SELECT reloptions FROM pg_class WHERE relname = 'search_documents'")
+        )
+    assert in_database.endswith(f"USING hnsw (embedding vector_cosine_ops) WITH ({stored})")
+    assert table == [f"{name}={value}" for name, value in documents.items()]

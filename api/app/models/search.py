@@ -13,6 +13,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
 
+WHOLE_PAGE = 8160
+"""Bytes up to which a row stays as it is. Larger than 2 kB, terms would be stored compressed and
+elsewhere, and ranking them would take four times as long."""
+
 
 class SearchDocument(Base):
     """The terms of one trace, as `app.services.text_analysis` finds them.
@@ -21,7 +25,10 @@ class SearchDocument(Base):
     """
 
     __tablename__ = "search_documents"
-    __table_args__ = (Index("ix_search_documents_terms", "terms", postgresql_using="gin"),)
+    __table_args__ = (
+        Index("ix_search_documents_terms", "terms", postgresql_using="gin"),
+        {"postgresql_with": {"toast_tuple_target": WHOLE_PAGE}},
+    )
 
     trace_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
     terms: Mapped[str] = mapped_column(TSVECTOR)

