@@ -26,7 +26,7 @@ SILENT = 0.95
 """Share of off-topic questions that must find nothing."""
 
 WEIGHTS = (0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
-CUT_OFFS = tuple(n / 20 for n in range(8, 20))
+CUT_OFFS = tuple(n / 50 for n in range(18, 36))
 
 
 @dataclass(frozen=True)

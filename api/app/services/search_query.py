@@ -22,6 +22,10 @@ ALIKE = 0.75
 PART_WEIGHT = 0.3
 """Of `use` and `state` in a question with `useState`, when the corpus knows `usestate`."""
 
+SMALL = 50
+"""Documents. A corpus of fewer lacks most words, whatever they are about; in a larger one a missing
+word mostly names the product or the language that the question is about, and counts up to twice."""
+
 SHORTEST_MISSING = 3
 """Letters; shorter ones are endings of file names and the like."""
 
@@ -103,7 +107,8 @@ def _missing_weight(missing: Iterable[str], vocabulary: Vocabulary) -> float:
     parts may mean another thing, and the mended spelling is a guess.
     """
     number = sum(term.isalpha() and len(term) >= SHORTEST_MISSING for term in missing)
-    return number * _weight(0, vocabulary)
+    largeness = vocabulary.documents / (vocabulary.documents + SMALL)
+    return (1 + largeness) * number * _weight(0, vocabulary)
 
 
 def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
