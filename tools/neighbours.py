@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SAME_QUESTION = 0.88
+SAME_QUESTION = 0.9
 """Cosine from which two seeds are taken to answer one question, so that the new one is refused.
 
 Four seeds that were told again in other words came to 0.81 to 0.87, and the nearest two of the
-corpus that are about different problems to 0.84: below this a person has to decide, and is shown
+corpus that are about different problems to 0.88: below this a person has to decide, and is shown
 the neighbour."""
-WORTH_A_LOOK = 0.6
+WORTH_A_LOOK = 0.7
 """Cosine from which a neighbour is shown to who writes a seed: half of all seeds have one."""
 SHOWN = 3
 """Neighbours shown at most, the nearest ones."""
