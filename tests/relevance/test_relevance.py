@@ -47,6 +47,12 @@ async def test_what_developers_asked_is_found_first(service: SearchService) -> N
 
 
 @in_one_loop
+async def test_the_example_of_the_readme_finds_what_its_words_mean(service: SearchService) -> None:
+    [first, *_] = (await service.search("react hooks useState")).results
+    assert first.trace.slug == "react/usestate-setter-applies-on-next-render"
+
+
+@in_one_loop
 async def test_paraphrases_and_pasted_logs_are_found(service: SearchService) -> None:
     asked = questions.paraphrases()
     found = await figures(service, asked)

@@ -32,7 +32,7 @@ class SearchDocument(Base):
 
     trace_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
     terms: Mapped[str] = mapped_column(TSVECTOR)
-    """Weight A: title; B: context and tags; C: prose of the solution; D: its code."""
+    """Weight A: title and tags; B: context; C: prose of the solution; D: its code."""
     indexed_version: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     """`traces.updated_at` of the text that was indexed; another one means that it changed."""
     analysis_version: Mapped[int]

@@ -25,7 +25,7 @@ from app.services.traces import TRACE_COLUMNS, FoundTrace
 log = logging.getLogger(__name__)
 
 FIELD_WEIGHTS = "{0.35, 0.45, 0.7, 1.0}"
-"""Of a term in solution code, solution prose, context or tags, title (ts_rank's order D to A)."""
+"""Of a term in solution code, solution prose, context, title or tags (ts_rank's order D to A)."""
 
 NEAREST = 30
 """Traces that are gathered by their vectors."""
@@ -53,10 +53,10 @@ class Ranking:
     questions that it was not fitted to, and how little a tenth more or less changes.
     """
 
-    similarity_weight: float = 0.8
+    similarity_weight: float = 0.7
     """Of the cosine above the background, beside the share of the question's words that the trace
     has."""
-    cut_off: float = 0.48
+    cut_off: float = 0.46
     """Score below which a trace does not answer."""
     cut_off_without_vector: float = 0.35
     """The same for a trace that has no vector yet."""

@@ -137,7 +137,7 @@ def _document(
     tags: Sequence[str],
 ) -> _Document:
     prose, code = text_analysis.split_code(solution)
-    fields = [("A", title), ("B", " ".join(tags)), ("B", context), ("C", prose), ("D", code)]
+    fields = [("A", title), ("A", " ".join(tags)), ("B", context), ("C", prose), ("D", code)]
     return _Document(trace_id, version, text_analysis.document_terms(fields))
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 
 import snowballstemmer
 
-VERSION = 3
+VERSION = 4
 """Raise it when a text gives other terms than before: all documents are then indexed anew."""
 
 SHORTEST_TERM = 2
