@@ -38,7 +38,8 @@ check: dev-setup  ## check the seeds against every rule, all or SEED=path
 hooks:  ## check changed seeds before every commit
 	@git config core.hooksPath .githooks
 
-seed: fixtures  ## compile, migrate the embedded database, import (DATABASE_URL: into that target)
+seed: setup  ## compile, migrate the embedded database, import (DATABASE_URL: into that target)
+	@$(RUN) tools.build_fixtures
 	@$(RUN) tools.import_seeds $(ARGS)
 
 migrate: setup  ## bring the target's tables up to date
