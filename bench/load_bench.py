@@ -31,7 +31,7 @@ import click
 import httpx
 from app.config import Settings
 from app.database import connected_engine
-from app.embedded import embedded_server
+from app.database.embedded import embedded_server
 from app.services.embeddings import LocalEmbedder, vector_literal
 from app.services.search import EXACT_UP_TO, NEAREST, SearchService
 from sqlalchemy import event

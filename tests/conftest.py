@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from app.config import Settings
-from app.database import connected_engine, create_engine
-from app.embedded import embedded_server
-from app.migrate import upgrade
+from app.database import connected_engine
+from app.database.engine import create_engine
+from app.database.embedded import embedded_server
+from app.database.migrations import upgrade
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 TEMPLATE = "migrated"

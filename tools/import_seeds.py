@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 SEED_USER_EMAIL = "seeds@commontrace.internal"
 SEED_USER_NAME = "CommonTrace Seeds"
-IMPORT_LOCK = 0x5EED
-"""Key of the advisory lock: one import at a time in a database."""
 STEPS = 5
 """How often an import tells what it does next."""
 PROGRESS_AFTER = 1.0
@@ -99,7 +97,7 @@ async def import_seeds(
         # A statement must see what another import committed while this one waited for the lock.
         await connection.execution_options(isolation_level="READ COMMITTED")
         on_step("Waiting for other imports")
-        await _execute(connection, sql.LOCK, key=IMPORT_LOCK)
+        await _execute(connection, sql.LOCK, key=AdvisoryLock.IMPORT)
         on_step("Comparing")
         await _stage(connection, seeds, prune=prune)
         if dry_run:

@@ -9,22 +9,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
-from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from app.services.bounded_search import RETRY_SECONDS, TooManySearchesError
-from app.services.changes import CONNECTION_ERRORS
+from app.database.errors import BUSY, DATABASE_ERRORS, Failure, failure_of
+from app.services.bounded_search import TooManySearchesError
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMAS = "#/components/schemas/"
-
-CANCELLED = "57014"
-"""PostgreSQL's code for a statement that took too long."""
-
-DATABASE_RETRY_SECONDS = 5
 
 
 class FieldError(BaseModel):
@@ -84,25 +77,24 @@ def handle_problems(app: FastAPI) -> None:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
     @app.exception_handler(TooManySearchesError)
-    @app.exception_handler(PoolTimeoutError)
     async def _busy(_: Request, error: Exception) -> JSONResponse:
-        return _unavailable("too many requests are under way", RETRY_SECONDS)
+        return _unavailable(BUSY)
 
-    async def _no_database(_: Request, error: Exception) -> JSONResponse:
-        if isinstance(error, (DataError, ProgrammingError)):
+    async def _database(_: Request, error: Exception) -> JSONResponse:
+        failure = failure_of(error)
+        if failure is None:
             raise error  # a mistake of ours, not the database's state
-        log.error("database: %s", error)
-        if getattr(getattr(error, "orig", None), "sqlstate", None) == CANCELLED:
-            return _unavailable("the database took too long", RETRY_SECONDS)
-        return _unavailable("the database does not answer", DATABASE_RETRY_SECONDS)
+        if failure is not BUSY:
+            log.error("database: %s", error)
+        return _unavailable(failure)
 
-    for kind in (DBAPIError, *CONNECTION_ERRORS):
-        app.exception_handler(kind)(_no_database)
+    for kind in DATABASE_ERRORS:
+        app.exception_handler(kind)(_database)
 
 
-def _unavailable(detail: str, retry_seconds: int) -> JSONResponse:
-    answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail)
-    answer.headers["Retry-After"] = str(retry_seconds)
+def _unavailable(failure: Failure) -> JSONResponse:
+    answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, failure.message)
+    answer.headers["Retry-After"] = str(failure.retry_seconds)
     return answer
 
 

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
 from app.database import Limits, connected_engine
+from app.database.errors import DATABASE_ERRORS
+from app.database.notifications import ChangeListener
 from app.metrics import Metrics
 from app.services.bounded_search import BoundedSearch
-from app.services.changes import CONNECTION_ERRORS, ChangeListener
 from app.services.embeddings import Embedder, create_embedder
 from app.services.search import SearchService
 
@@ -68,5 +68,5 @@ async def _follow_changes(engine: AsyncEngine, search: SearchService, seconds: f
             await changes.wait(seconds)
             try:
                 await search.refresh()
-            except (DBAPIError, *CONNECTION_ERRORS) as error:
+            except DATABASE_ERRORS as error:
                 log.warning("search index not refreshed: %s", error)

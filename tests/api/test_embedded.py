@@ -11,14 +11,14 @@ import asyncpg
 import pytest
 from app.config import Settings
 from app.database import connected_engine
-from app.embedded import embedded_server
+from app.database.embedded import embedded_server
 from app.errors import TargetError
 from sqlalchemy import text
 
 User = subprocess.Popen[str]
 USER = """
 import pathlib, sys
-from app.embedded import embedded_server
+from app.database.embedded import embedded_server
 with embedded_server(pathlib.Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()

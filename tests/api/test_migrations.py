@@ -8,8 +8,10 @@ import asyncpg
 import pytest
 from alembic import command
 from app.config import Settings
-from app.database import connected_engine, create_engine
-from app.migrate import alembic_config, main, upgrade
+from app.database import connected_engine
+from app.database.engine import create_engine
+from app.database.migrations import alembic_config, upgrade
+from app.migrate import main
 from app.models import Trace
 from app.models.search import SearchDocument
 from click.testing import CliRunner, Result

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import httpx
 import pytest
 from app.config import EmbeddingProvider, Settings
-from app.database import create_engine
+from app.database.engine import create_engine
 from app.models import EmbeddingJob, Trace
 from app.services.embeddings import (
     EMBEDDING_DIMENSIONS,

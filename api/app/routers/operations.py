@@ -8,12 +8,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from app.database.errors import DATABASE_ERRORS
+from app.database.migrations import Migrations, read_migrations
 from app.service import Service
-from app.services.changes import CONNECTION_ERRORS
-from app.services.health import Corpus, Migrations, read_corpus, read_migrations
+from app.services.health import Corpus, read_corpus
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +20,6 @@ router = APIRouter(tags=["operations"])
 
 PATIENCE = 3.0
 """Seconds that the database has to answer a check."""
-
-_DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, *CONNECTION_ERRORS)
 
 
 class Health(BaseModel):
@@ -54,7 +51,7 @@ async def read_health(request: Request, response: Response) -> Health:
         async with asyncio.timeout(PATIENCE):
             migrations = await read_migrations(service.upkeep)
             corpus = await _corpus(service)
-    except _DATABASE_ERRORS as error:
+    except DATABASE_ERRORS as error:
         log.warning("health: %s", error or "the database does not answer in time")
         response.status_code = 503
         return Health(
@@ -82,7 +79,7 @@ async def read_metrics(request: Request) -> Response:
     try:
         async with asyncio.timeout(PATIENCE):
             await _corpus(service)
-    except _DATABASE_ERRORS:
+    except DATABASE_ERRORS:
         service.metrics.embedding_backlog.set(float("nan"))
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -9,9 +9,6 @@ from app.services.search import SearchAnswer, SearchService
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1
-"""After which a refused client may try again; a full service empties in less."""
-
 
 class TooManySearchesError(Exception):
     """As many searches as are allowed are under way."""

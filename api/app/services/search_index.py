@@ -17,9 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.services import text_analysis
 
-INDEX_LOCK = 0x7EED_0003
-"""Key of the advisory lock under which the index is written."""
-
 BATCH = 1000
 """Documents written in one transaction."""
 
@@ -79,7 +76,7 @@ async def _refresh_batch(engine: AsyncEngine) -> int:
         if not await _differing(connection, 1):
             return 0
     async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INDEX_LOCK})
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.INDEXING})
         rows = await _differing(connection, BATCH)
         counts = await _write(connection, rows)
         await _count(connection, counts)

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.changes import CONNECTION_ERRORS, ChangeListener
+from app.database.errors import DATABASE_ERRORS
+from app.database.notifications import ChangeListener
 from app.services.embeddings import Embedder, EmbeddingError, Vector
 from app.worker.embedding_queue import Claim, EmbeddingQueue
 
@@ -71,7 +71,7 @@ class EmbeddingRun:
                     pause = FIRST_PAUSE
                     if counts:
                         log.info("%d embedded, %d failed", counts.embedded, counts.failed)
-                except (EmbeddingError, DBAPIError, *CONNECTION_ERRORS) as error:
+                except (EmbeddingError, *DATABASE_ERRORS) as error:
                     log.warning("%s; next try in %.0f s", _first_line(error), pause)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,34 +1,21 @@
-"""The target database: one way in for every command and for the service."""
+"""Engines on the target: one way in for every command and for the service."""
 
 import functools
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import (
-    AsyncConnection,
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.config import DATABASE_URL_FORM, Settings
-from app.embedded import embedded_server
-from app.errors import ConfigError, TargetError
-
-_HAS_PGVECTOR = """
-SELECT installed_version IS NOT NULL FROM pg_available_extensions WHERE name = 'vector'
-"""
-"""True: in this database; false: on this server; no row: not even there."""
-
-Columns = Mapping[str, Sequence[str]]
-"""Names of columns by the name of their table."""
+from app.database.embedded import embedded_server
+from app.database.errors import database_errors
+from app.database.migrations import upgrade
+from app.database.target import MODEL_COLUMNS, Columns, check_target
+from app.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -87,10 +74,8 @@ async def _checked_engine(
     try:
         async with _connect(engine, url) as connection:
             if migrate:
-                from app.migrate import upgrade
-
                 await upgrade(connection)
-            await check_target(connection, _model_columns() if needs is None else needs)
+            await check_target(connection, MODEL_COLUMNS if needs is None else needs)
         yield engine
     finally:
         await engine.dispose()
@@ -121,26 +106,6 @@ def create_engine(
         hide_parameters=True,  # messages go to logs, questions do not
         **options,
     )
-
-
-def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    """Sessions whose objects stay readable after a commit, as async code needs."""
-    return async_sessionmaker(engine, expire_on_commit=False)
-
-
-@contextmanager
-def database_errors(failure: str, advice: str = "") -> Iterator[None]:
-    """Turn what the driver raises into one line: what failed, the server's reason, what to do.
-
-    Raises:
-        TargetError: instead of any error of the driver, the server or the network.
-    """
-    try:
-        yield
-    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        reason = (str(cause) or "no answer in time").splitlines()[0]
-        raise TargetError("; ".join(filter(None, (f"{failure}: {reason}", advice)))) from error
 
 
 def describe_target(url: str) -> str:
@@ -187,58 +152,3 @@ async def _connect(engine: AsyncEngine, url: str) -> AsyncIterator[AsyncConnecti
         yield connection
     finally:
         await connection.close()
-
-
-async def check_target(connection: AsyncConnection, needs: Columns) -> None:
-    """Check that the database has pgvector and the columns that a command needs.
-
-    This looks at the tables, not at the version that migrations record: a target may have been set
-    up by another application of which our tables are a part.
-
-    Raises:
-        TargetError: saying what is missing and what to do.
-    """
-    if not needs:
-        return
-    has_pgvector = await connection.scalar(text(_HAS_PGVECTOR))
-    if has_pgvector is None:
-        raise TargetError("the target's server has no pgvector; install that package on the server")
-    if not has_pgvector:
-        raise TargetError(
-            "the target has no pgvector extension; run `make migrate`, or CREATE EXTENSION vector"
-        )
-    existing = await _existing_columns(connection, list(needs))
-    missing = [
-        f"{table}.{column}"
-        for table, columns in needs.items()
-        for column in columns
-        if (table, column) not in existing
-    ]
-    if missing:
-        more = f" and {len(missing) - 1} more columns" if missing[1:] else ""
-        raise TargetError(
-            f"the target has not been migrated, it lacks {missing[0]}{more}; run `make migrate`"
-        )
-
-
-async def _existing_columns(
-    connection: AsyncConnection, tables: Sequence[str]
-) -> set[tuple[str, str]]:
-    rows = await connection.execute(
-        text(
-            """
-            SELECT t.name, a.attname
-            FROM unnest(CAST(:tables AS text[])) AS t(name)
-            JOIN pg_attribute a ON a.attrelid = to_regclass(t.name)
-            WHERE a.attnum > 0 AND NOT a.attisdropped
-            """
-        ),
-        {"tables": tables},
-    )
-    return {(table, column) for table, column in rows}
-
-
-def _model_columns() -> dict[str, list[str]]:
-    from app.models import Base
-
-    return {name: list(table.columns.keys()) for name, table in Base.metadata.tables.items()}

@@ -4,15 +4,12 @@ import asyncio
 from types import TracebackType
 from typing import Any, Self
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.database.errors import DATABASE_ERRORS
 
 TRACES_CHANGED = "traces_changed"
 """The channel on which a transaction that has written traces sends NOTIFY."""
-
-CONNECTION_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What asyncpg raises when the server is gone or refuses a connection."""
 
 
 class ChangeListener:
@@ -60,7 +57,7 @@ class ChangeListener:
             await driver.add_listener(TRACES_CHANGED, lambda *_: self._changed.set())
             driver.add_termination_listener(lambda _: self._forget())
             self._lost = False
-        except (DBAPIError, *CONNECTION_ERRORS):
+        except DATABASE_ERRORS:
             await self._drop()
         except asyncio.CancelledError:
             await self._drop()
