@@ -11,12 +11,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.services.background import load_background
+from app.search.centroid import load_background
 from app.services.embeddings import Embedder
-from app.services.pasted_error import without_noise
-from app.services.search import Ranking, SearchService
-from app.services.search_index import load_vocabulary
-from app.services.search_query import read_query
+from app.search.pasted_error import without_noise
+from app.search.service import Ranking, SearchService
+from app.search.index import load_vocabulary
+from app.search.query import read_query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.questions import Question

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from app.services.embeddings import LocalEmbedder, document_text
-from app.services.search_index import refresh
+from app.search.index import refresh
 from pgvector.asyncpg import register_vector
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine

@@ -18,7 +18,7 @@ import click
 from app.config import Settings
 from app.database import connected_engine
 from app.services.embeddings import LocalEmbedder
-from app.services.search import Ranking, SearchService
+from app.search.service import Ranking, SearchService
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
 from rich.console import Console

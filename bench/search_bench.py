@@ -19,7 +19,7 @@ from pathlib import Path
 from app.config import Settings
 from app.database import connected_engine
 from app.services.embeddings import LocalEmbedder
-from app.services.search import SearchService
+from app.search.service import SearchService
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
 from sqlalchemy import text

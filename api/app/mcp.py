@@ -25,7 +25,7 @@ from app.logs import log_as_json
 from app.metrics import Metrics
 from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
 from app.service import Service, running_service
-from app.services.bounded_search import TooManySearchesError
+from app.search.bounded import TooManySearchesError
 from app.services.changes import CONNECTION_ERRORS
 from app.services.traces import FoundTrace, get_trace, get_trace_by_slug, list_tags
 

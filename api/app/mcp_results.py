@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from app.services.search import SearchAnswer, SearchResult
+from app.search.service import SearchAnswer, SearchResult
 from app.services.traces import FoundTrace, TagCount
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 
 from app.database.errors import BUSY, DATABASE_ERRORS, Failure, failure_of
-from app.services.bounded_search import TooManySearchesError
+from app.search.bounded import TooManySearchesError
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import click
 from app.config import Settings, load_settings
 
 if TYPE_CHECKING:
-    from app.services.search import SearchAnswer
+    from app.search.service import SearchAnswer
 
 CONTEXT_CHARACTERS = 240
 """Of a trace's context that are shown: about three lines."""
@@ -34,7 +34,7 @@ def main(
 async def _search(settings: Settings, question: str, tags: tuple[str, ...], limit: int) -> None:
     from app.database import connected_engine
     from app.services.embeddings import create_embedder
-    from app.services.search import SearchService
+    from app.search.service import SearchService
 
     embedder = create_embedder(settings)
     loading = asyncio.create_task(embedder.load())  # while the database starts

@@ -13,9 +13,9 @@ from app.database import Limits, connected_engine
 from app.database.errors import DATABASE_ERRORS
 from app.database.notifications import ChangeListener
 from app.metrics import Metrics
-from app.services.bounded_search import BoundedSearch
+from app.search.bounded import BoundedSearch
 from app.services.embeddings import Embedder, create_embedder
-from app.services.search import SearchService
+from app.search.service import SearchService
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import pytest
 from app.models import Trace
 from app.services import search as search_module
 from app.services import search_index, text_analysis
-from app.services.background import EXPECTED, HIGHEST, Background, load_background
+from app.search.centroid import EXPECTED, HIGHEST, Background, load_background
 from app.services.embeddings import EmbeddingError, LocalEmbedder, Vector
-from app.services.pasted_error import without_noise
-from app.services.search import Ranking, SearchAnswer, SearchService
+from app.search.pasted_error import without_noise
+from app.search.service import Ranking, SearchAnswer, SearchService
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
 from scratch_traces import add_traces, set_tags

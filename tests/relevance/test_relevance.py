@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from app.services.embeddings import LocalEmbedder
-from app.services.search import SearchService
+from app.search.service import SearchService
 
 from bench import questions
 from bench.questions import Question

@@ -19,7 +19,7 @@ elsewhere, and ranking them would take four times as long."""
 
 
 class SearchDocument(Base):
-    """The terms of one trace, as `app.services.text_analysis` finds them.
+    """The terms of one trace, as `app.search.terms` finds them.
 
     No foreign key: when a trace is deleted its document must still tell which terms to uncount.
     """

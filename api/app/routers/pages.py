@@ -16,7 +16,7 @@ from app.routers.inputs import Name, Question
 from app.service import Service
 from app.services import traces
 from app.services.rendering import highlight_css, render_markdown
-from app.services.search import SearchResult
+from app.search.service import SearchResult
 
 FOLDER = Path(__file__).parents[1]
 CONTENT_SECURITY_POLICY = (

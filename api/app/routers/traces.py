@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from app.problems import problem_responses
 from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
 from app.service import Service
-from app.services.search import SearchResult
+from app.search.service import SearchResult
 from app.services.traces import FoundTrace, get_trace, get_trace_by_slug
 
 router = APIRouter(prefix="/api/v1/traces", tags=["traces"])

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import TextClause, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.background import Background, load_background
+from app.search.centroid import Background, load_background
 from app.services.embeddings import Embedder, EmbeddingError, Vector, vector_literal
-from app.services.pasted_error import without_noise
-from app.services.search_index import Vocabulary, load_vocabulary, refresh
-from app.services.search_query import read_query
+from app.search.pasted_error import without_noise
+from app.search.index import Vocabulary, load_vocabulary, refresh
+from app.search.query import read_query
 from app.services.tags import normalize_tag, validate_tag
 from app.services.traces import TRACE_COLUMNS, FoundTrace
 

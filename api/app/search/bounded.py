@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from app.metrics import Metrics
-from app.services.search import SearchAnswer, SearchService
+from app.search.service import SearchAnswer, SearchService
 
 log = logging.getLogger(__name__)
 

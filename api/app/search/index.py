@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.services import text_analysis
+from app.search import terms as text_analysis
 
 BATCH = 1000
 """Documents written in one transaction."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from app.services.search_index import Vocabulary
-from app.services.text_analysis import terms, words
+from app.search.index import Vocabulary
+from app.search.terms import terms, words
 
 MOST_TERMS = 12
 """Terms of a question that are looked for; a pasted log has more, and the rarest tell most."""

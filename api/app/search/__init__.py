@@ -1,0 +1,1 @@
+"""Search: a question is read, candidates are gathered and ranked in one statement."""
