@@ -12,12 +12,12 @@ from app.database import connected_engine
 from app.logs import log_as_json
 from app.mcp import add_mcp
 from app.metrics import Metrics
-from app.middleware import BodyLimit, RequestLog
-from app.preview import Preview
-from app.problems import handle_problems, problem_responses
-from app.routers import operations, tags, traces
-from app.routers.pages import add_pages
-from app.server import serve
+from app.http.middleware import BodyLimit, RequestLog
+from app.http.preview import Preview
+from app.http.problems import handle_problems, problem_responses
+from app.http.routers import operations, tags, traces
+from app.http.routers.pages import add_pages
+from app.http.server import serve
 from app.service import running_service
 
 LARGEST_REQUEST = 128 * 1024

@@ -23,7 +23,7 @@ from app import mcp_results
 from app.config import Settings, load_settings
 from app.logs import log_as_json
 from app.metrics import Metrics
-from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
+from app.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
 from app.service import Service, running_service
 from app.search.bounded import TooManySearchesError
 from app.services.changes import CONNECTION_ERRORS

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import REQUEST_ID
 from app.metrics import Metrics
-from app.problems import problem
+from app.http.problems import problem
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
-from app.middleware import HtmlHeaders
-from app.preview import Preview
-from app.routers.inputs import Name, Question
+from app.http.middleware import HtmlHeaders
+from app.http.preview import Preview
+from app.inputs import Name, Question
 from app.service import Service
 from app.services import traces
-from app.services.rendering import highlight_css, render_markdown
+from app.http.rendering import highlight_css, render_markdown
 from app.search.service import SearchResult
 
 FOLDER = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from app.problems import problem_responses
-from app.routers.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
+from app.http.problems import problem_responses
+from app.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
 from app.service import Service
 from app.search.service import SearchResult
 from app.services.traces import FoundTrace, get_trace, get_trace_by_slug

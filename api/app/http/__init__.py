@@ -1,0 +1,1 @@
+"""HTTP: the endpoints, the pages, and what surrounds every request."""
