@@ -11,12 +11,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.search.centroid import load_background
-from app.services.embeddings import Embedder
-from app.search.pasted_error import without_noise
-from app.search.service import Ranking, SearchService
+from app.search.centroid import load_centroid
 from app.search.index import load_vocabulary
+from app.search.pasted_error import without_noise
 from app.search.query import read_query
+from app.search.service import Ranking, SearchService
+from app.services.embeddings import Embedder
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.questions import Question
@@ -36,7 +36,7 @@ class Candidates:
     question: Question
     foreign: bool
     parts: Sequence[tuple[str, float, float]]
-    """Slug, share of the question's words, cosine above the background."""
+    """Slug, share of the question's words, cosine above the centroid."""
 
     def answer(self, ranking: Ranking) -> list[str]:
         """The slugs that the service would give with this ranking, best first."""
@@ -72,12 +72,12 @@ async def gather(
     everything = Ranking(similarity_weight=0, cut_off=-1, share_of_best=-1)
     service = SearchService(engine, embedder, ranking=everything)
     await service.start()
-    background = await load_background(engine, embedder)
+    centroid = await load_centroid(engine, embedder)
     vocabulary = await load_vocabulary(engine)
     gathered = []
     for question in questions:
         told = without_noise(question.query)
-        usual = background.similarity(await embedder.embed_query(told))
+        usual = centroid.similarity(await embedder.embed_query(told))
         found = (await service.search(question.query, limit=50)).results
         parts = [
             (r.trace.slug or "", r.combined_score, max(r.similarity_score - usual, 0))

@@ -32,8 +32,8 @@ import httpx
 from app.config import Settings
 from app.database import connected_engine
 from app.database.embedded import embedded_server
-from app.services.embeddings import LocalEmbedder, vector_literal
 from app.search.service import EXACT_UP_TO, NEAREST, SearchService
+from app.services.embeddings import LocalEmbedder, vector_literal
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from app.services.embeddings import LocalEmbedder, document_text
 from app.search.index import refresh
+from app.services.embeddings import LocalEmbedder, document_text
 from pgvector.asyncpg import register_vector
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine

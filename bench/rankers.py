@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import bm25s
 import snowballstemmer
-from app.services.embeddings import Embedder, vector_literal
 from app.search.service import SearchService
+from app.services.embeddings import Embedder, vector_literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 

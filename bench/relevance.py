@@ -17,8 +17,8 @@ from pathlib import Path
 import click
 from app.config import Settings
 from app.database import connected_engine
-from app.services.embeddings import LocalEmbedder
 from app.search.service import Ranking, SearchService
+from app.services.embeddings import LocalEmbedder
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
 from rich.console import Console

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from app.config import Settings
 from app.database import connected_engine
-from app.services.embeddings import LocalEmbedder
 from app.search.service import SearchService
+from app.services.embeddings import LocalEmbedder
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
 from sqlalchemy import text

@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 from app.config import Settings
 from app.database import connected_engine
-from app.database.engine import create_engine
 from app.database.embedded import embedded_server
+from app.database.engine import create_engine
 from app.database.migrations import upgrade
 from sqlalchemy.ext.asyncio import AsyncEngine
 

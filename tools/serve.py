@@ -103,8 +103,8 @@ def main(host: str, port: int, seeds_path: Path) -> None:
 
 async def _serve(settings: Settings, host: str, port: int, root: Path) -> None:
     from app.database import connected_engine
-    from app.main import create_app
     from app.http.server import serve
+    from app.main import create_app
 
     async with connected_engine(settings) as engine:
         app = create_app(settings, SeedsOnDisk(engine, root))

@@ -9,15 +9,15 @@ from fastapi import FastAPI
 
 from app.config import Settings, get_settings, load_settings
 from app.database import connected_engine
-from app.logs import log_as_json
-from app.mcp import add_mcp
-from app.metrics import Metrics
 from app.http.middleware import BodyLimit, RequestLog
 from app.http.preview import Preview
 from app.http.problems import handle_problems, problem_responses
 from app.http.routers import operations, tags, traces
 from app.http.routers.pages import add_pages
 from app.http.server import serve
+from app.logs import log_as_json
+from app.mcp.server import add_mcp
+from app.metrics import Metrics
 from app.service import running_service
 
 LARGEST_REQUEST = 128 * 1024

@@ -33,8 +33,8 @@ def main(
 
 async def _search(settings: Settings, question: str, tags: tuple[str, ...], limit: int) -> None:
     from app.database import connected_engine
-    from app.services.embeddings import create_embedder
     from app.search.service import SearchService
+    from app.services.embeddings import create_embedder
 
     embedder = create_embedder(settings)
     loading = asyncio.create_task(embedder.load())  # while the database starts

@@ -14,8 +14,8 @@ from app.database.errors import DATABASE_ERRORS
 from app.database.notifications import ChangeListener
 from app.metrics import Metrics
 from app.search.bounded import BoundedSearch
-from app.services.embeddings import Embedder, create_embedder
 from app.search.service import SearchService
+from app.services.embeddings import Embedder, create_embedder
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Service:
 
     engine: AsyncEngine
     """For requests: bounded, so that load is refused instead of queued."""
-    upkeep: AsyncEngine
+    maintenance: AsyncEngine
     """For all else: health checks and the index, which load must not stop."""
     embedder: Embedder
     search: BoundedSearch
@@ -41,21 +41,21 @@ async def running_service(settings: Settings, metrics: Metrics) -> AsyncIterator
         TargetError: if the target cannot be reached or is not ready.
     """
     async with (
-        connected_engine(settings) as upkeep,
+        connected_engine(settings) as maintenance,
         connected_engine(settings, needs={}, limits=Limits.of_requests(settings)) as engine,
     ):
         embedder = create_embedder(settings)
-        search = SearchService(engine, embedder, upkeep)
+        search = SearchService(engine, embedder, maintenance)
         await search.start()
         metrics.watch_pool(engine)
         following = asyncio.create_task(
-            _follow_changes(upkeep, search, settings.worker_poll_seconds)
+            _follow_changes(maintenance, search, settings.worker_poll_seconds)
         )
         bounded = BoundedSearch(
             search, metrics, most=settings.max_searches, log_queries=settings.log_queries
         )
         try:
-            yield Service(engine, upkeep, embedder, bounded, metrics)
+            yield Service(engine, maintenance, embedder, bounded, metrics)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

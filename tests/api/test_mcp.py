@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from app.config import Settings
-from app.mcp import create_mcp_server
+from app.mcp.server import create_mcp_server
 from app.metrics import Metrics
 from app.models import Trace
 from app.service import running_service

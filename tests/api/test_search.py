@@ -6,12 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 from app.models import Trace
-from app.services import search as search_module
-from app.services import search_index, text_analysis
-from app.search.centroid import EXPECTED, HIGHEST, Background, load_background
-from app.services.embeddings import EmbeddingError, LocalEmbedder, Vector
+from app.search import index as search_index
+from app.search import terms as analysis
+from app.search.centroid import EXPECTED, HIGHEST, Centroid, load_centroid
 from app.search.pasted_error import without_noise
 from app.search.service import Ranking, SearchAnswer, SearchService
+from app.services import search as search_module
+from app.services.embeddings import EmbeddingError, LocalEmbedder, Vector
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
 from scratch_traces import add_traces, set_tags
@@ -201,11 +202,11 @@ async def test_similarity_counts_from_what_is_usual_for_the_question(
     alike = [{"title": f"Component renders an old value, variant {n}"} for n in range(200)]
     await add_traces(engine, alike)
     await embed(engine, local)
-    background = await load_background(engine, local)
-    usual = background.similarity(await local.embed_query("component shows an outdated value"))
-    other = background.similarity(await local.embed_query("best pizza in Naples"))
+    centroid = await load_centroid(engine, local)
+    usual = centroid.similarity(await local.embed_query("component shows an outdated value"))
+    other = centroid.similarity(await local.embed_query("best pizza in Naples"))
     assert usual == HIGHEST > EXPECTED > other
-    assert Background().similarity(await local.embed_query("anything")) == EXPECTED
+    assert Centroid().similarity(await local.embed_query("anything")) == EXPECTED
 
 
 async def test_a_search_is_one_statement(
@@ -368,7 +369,7 @@ async def test_refreshing_is_done_once_however_many_do_it(
 async def test_another_analysis_indexes_everything_anew(
     service: SearchService, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_analysis, "VERSION", text_analysis.VERSION + 1)
+    monkeypatch.setattr(search_index, "VERSION", analysis.VERSION + 1)
     assert await search_index.refresh(engine) == len(TRACES)
 
 
@@ -391,7 +392,7 @@ async def test_another_analysis_indexes_everything_anew(
     ],
 )
 def test_words_are_cut_into_terms(written: str, found: list[tuple[str, ...]]) -> None:
-    assert list(text_analysis.terms(written)) == found
+    assert list(analysis.terms(written)) == found
 
 
 async def test_any_text_can_be_indexed(engine: AsyncEngine, local: LocalEmbedder) -> None:
@@ -401,7 +402,7 @@ async def test_any_text_can_be_indexed(engine: AsyncEngine, local: LocalEmbedder
 
 
 def test_every_short_form_stands_for_terms_that_stand_for_themselves() -> None:
-    for short, long in text_analysis.SYNONYMS.items():
-        assert text_analysis.word_terms(short)
+    for short, long in analysis.SYNONYMS.items():
+        assert analysis.word_terms(short)
         for word in long:
-            assert word not in text_analysis.SYNONYMS, f"{short} -> {word} -> ..."
+            assert word not in analysis.SYNONYMS, f"{short} -> {word} -> ..."

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from app.services.embeddings import LocalEmbedder
 from app.search.service import SearchService
+from app.services.embeddings import LocalEmbedder
 
 from bench import questions
 from bench.questions import Question

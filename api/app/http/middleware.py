@@ -9,9 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.problems import problem
 from app.logs import REQUEST_ID
 from app.metrics import Metrics
-from app.http.problems import problem
 
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ class SearchDocument(Base):
     indexed_version: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     """`traces.updated_at` of the text that was indexed; another one means that it changed."""
     analysis_version: Mapped[int]
-    """`text_analysis.VERSION` at that time; another one means that terms are cut otherwise now."""
+    """`app.search.terms.VERSION` at that time; another one means that terms are cut otherwise."""
 
 
 class SearchTerm(Base):

@@ -37,7 +37,7 @@ _CENTROID = text("""
 
 
 @dataclass(frozen=True)
-class Background:
+class Centroid:
     """The corpus's centroid, and of how many traces."""
 
     centroid: Sequence[float] = ()
@@ -50,8 +50,8 @@ class Background:
         return min(HIGHEST, (total + expected) / (self.traces + EXPECTED_WEIGHT))
 
 
-async def load_background(engine: AsyncEngine, embedder: Embedder) -> Background:
-    """The background of the traces that have a vector of the embedder's model."""
+async def load_centroid(engine: AsyncEngine, embedder: Embedder) -> Centroid:
+    """The baseline of the traces that have a vector of the embedder's model."""
     async with engine.connect() as connection:
         values = {
             "model_id": embedder.model_id,
@@ -59,4 +59,4 @@ async def load_background(engine: AsyncEngine, embedder: Embedder) -> Background
             "sample": SAMPLE,
         }
         centroid, traces = (await connection.execute(_CENTROID, values)).one()
-    return Background(json.loads(centroid), traces) if traces else Background()
+    return Centroid(json.loads(centroid), traces) if traces else Centroid()

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.search import terms as text_analysis
+from app.database.locks import AdvisoryLock
+from app.search.terms import VERSION, document_terms, split_code, tsvector_literal
 
 BATCH = 1000
 """Documents written in one transaction."""
@@ -76,7 +77,9 @@ async def _refresh_batch(engine: AsyncEngine) -> int:
         if not await _differing(connection, 1):
             return 0
     async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.INDEXING})
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.INDEXING}
+        )
         rows = await _differing(connection, BATCH)
         counts = await _write(connection, rows)
         await _count(connection, counts)
@@ -85,7 +88,7 @@ async def _refresh_batch(engine: AsyncEngine) -> int:
 
 async def _differing(connection: AsyncConnection, limit: int) -> Sequence[Any]:
     """Rows of traces to index, or, if there are none, ids of documents whose trace is gone."""
-    found = await connection.execute(_STALE, {"analysis": text_analysis.VERSION, "limit": limit})
+    found = await connection.execute(_STALE, {"analysis": VERSION, "limit": limit})
     return found.all() or (await connection.execute(_GONE, {"limit": limit})).all()
 
 
@@ -102,9 +105,9 @@ async def _write(connection: AsyncConnection, rows: Sequence[Any]) -> Counter[st
         _INSERT,
         {
             "ids": [document.trace_id for document in documents],
-            "terms": [text_analysis.tsvector_literal(document.terms) for document in documents],
+            "terms": [tsvector_literal(document.terms) for document in documents],
             "versions": [document.version for document in documents],
-            "analysis": text_analysis.VERSION,
+            "analysis": VERSION,
         },
     )
     return counts
@@ -133,9 +136,9 @@ def _document(
     version: datetime,
     tags: Sequence[str],
 ) -> _Document:
-    prose, code = text_analysis.split_code(solution)
+    prose, code = split_code(solution)
     fields = [("A", title), ("A", " ".join(tags)), ("B", context), ("C", prose), ("D", code)]
-    return _Document(trace_id, version, text_analysis.document_terms(fields))
+    return _Document(trace_id, version, document_terms(fields))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Traces and tags, read one by one."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.services.tags import normalize_tag
@@ -13,7 +13,7 @@ from app.services.tags import normalize_tag
 
 @dataclass(frozen=True)
 class FoundTrace:
-    """A trace as readers see it. The fields are in the order of `TRACE_COLUMNS`."""
+    """A trace as readers see it; `TRACE_COLUMNS` has a column of the name of each field."""
 
     id: uuid.UUID
     slug: str | None
@@ -30,6 +30,11 @@ class FoundTrace:
     proven_with: dict[str, Any]
     """Package -> version with which the solution was seen to work; empty for what is no seed."""
     created_at: datetime
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """The trace of a row that holds `TRACE_COLUMNS`, and perhaps more."""
+        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -70,20 +75,6 @@ _TAGS = text("""
     GROUP BY tags.name ORDER BY count(*) DESC, tags.name
 """)
 
-
-async def get_trace(engine: AsyncEngine, trace_id: uuid.UUID) -> FoundTrace | None:
-    """The trace with this id, if there is one."""
-    async with engine.connect() as connection:
-        row = (await connection.execute(_TRACE, {"id": trace_id})).first()
-    return FoundTrace(*row) if row else None
-
-
-async def list_tags(engine: AsyncEngine) -> list[TagCount]:
-    """The tags that traces have, most used first."""
-    async with engine.connect() as connection:
-        return [TagCount(*row) for row in await connection.execute(_TAGS)]
-
-
 _BY_SLUG = text(f"""
     SELECT {TRACE_COLUMNS} FROM traces t JOIN users u ON u.id = t.contributor_id
     WHERE t.metadata_json ->> 'slug' = :slug AND t.is_seed
@@ -108,11 +99,24 @@ _BY_TAG = text(f"""
 """)
 
 
+async def get_trace(engine: AsyncEngine, trace_id: uuid.UUID) -> FoundTrace | None:
+    """The trace with this id, if there is one."""
+    async with engine.connect() as connection:
+        row = (await connection.execute(_TRACE, {"id": trace_id})).first()
+    return FoundTrace.of(row) if row else None
+
+
+async def list_tags(engine: AsyncEngine) -> list[TagCount]:
+    """The tags that traces have, most used first."""
+    async with engine.connect() as connection:
+        return [TagCount(*row) for row in await connection.execute(_TAGS)]
+
+
 async def get_trace_by_slug(engine: AsyncEngine, slug: str) -> FoundTrace | None:
     """The seed with this slug, if there is one."""
     async with engine.connect() as connection:
         row = (await connection.execute(_BY_SLUG, {"slug": slug})).first()
-    return FoundTrace(*row) if row else None
+    return FoundTrace.of(row) if row else None
 
 
 async def list_categories(engine: AsyncEngine) -> list[TagCount]:

@@ -49,7 +49,7 @@ async def read_health(request: Request, response: Response) -> Health:
     service: Service = request.app.state.service
     try:
         async with asyncio.timeout(PATIENCE):
-            migrations = await read_migrations(service.upkeep)
+            migrations = await read_migrations(service.maintenance)
             corpus = await _corpus(service)
     except DATABASE_ERRORS as error:
         log.warning("health: %s", error or "the database does not answer in time")
@@ -85,6 +85,6 @@ async def read_metrics(request: Request) -> Response:
 
 
 async def _corpus(service: Service) -> Corpus:
-    corpus = await read_corpus(service.upkeep, service.embedder)
+    corpus = await read_corpus(service.maintenance, service.embedder)
     service.metrics.embedding_backlog.set(corpus.embedding_backlog)
     return corpus

@@ -12,11 +12,11 @@ from fastapi.templating import Jinja2Templates
 
 from app.http.middleware import HtmlHeaders
 from app.http.preview import Preview
+from app.http.rendering import highlight_css, render_markdown
 from app.inputs import Name, Question
+from app.search.service import SearchResult
 from app.service import Service
 from app.services import traces
-from app.http.rendering import highlight_css, render_markdown
-from app.search.service import SearchResult
 
 FOLDER = Path(__file__).parents[1]
 CONTENT_SECURITY_POLICY = (

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from app.http.problems import problem_responses
 from app.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
-from app.service import Service
 from app.search.service import SearchResult
+from app.service import Service
 from app.services.traces import FoundTrace, get_trace, get_trace_by_slug
 
 router = APIRouter(prefix="/api/v1/traces", tags=["traces"])

@@ -1,9 +1,7 @@
-"""Search for agents, over the Model Context Protocol: at `/mcp` of the service and over stdio.
-
-`python -m app.mcp` speaks MCP on standard input and output.
-"""
+"""Search for agents, over the Model Context Protocol: at `/mcp` of the service and over stdio."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -12,25 +10,24 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-import click
 from fastapi import FastAPI
 from pydantic import Field
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.routing import Route
 
-from app import mcp_results
-from app.config import Settings, load_settings
-from app.logs import log_as_json
-from app.metrics import Metrics
+from app.config import Settings
+from app.database.errors import BUSY, Failure, failure_of
 from app.inputs import MOST_RESULTS, MOST_TAGS, Name, Question
-from app.service import Service, running_service
+from app.logs import log_as_json
+from app.mcp import results
+from app.metrics import Metrics
 from app.search.bounded import TooManySearchesError
-from app.services.changes import CONNECTION_ERRORS
+from app.service import Service, running_service
 from app.services.traces import FoundTrace, get_trace, get_trace_by_slug, list_tags
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
+
+log = logging.getLogger(__name__)
 
 INSTRUCTIONS = """\
 CommonTrace holds coding problems that were already solved, each with a solution that was run.
@@ -84,12 +81,12 @@ def create_mcp_server(service: Callable[[], Service]) -> "MCPServer":
             Field(max_length=MOST_TAGS, description="Only traces with all of these; see list_tags"),
         ] = [],  # noqa: B006
         limit: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 5,
-    ) -> Annotated[CallToolResult, mcp_results.Hits]:
+    ) -> Annotated[CallToolResult, results.Hits]:
         if not query.strip() and not tags:
             raise ToolError("give a query, tags or both")
         with _tool_errors():
             answer = await service().search.search(query, tags, limit)
-        return mcp_results.of_search(answer)
+        return results.of_search(answer)
 
     @server.tool(
         "get_trace", title="Read one solved problem", description=READ, annotations=read_only
@@ -98,18 +95,18 @@ def create_mcp_server(service: Callable[[], Service]) -> "MCPServer":
         id_or_slug: Annotated[
             Name, Field(description="The slug as search_traces gives it, or an id.")
         ],
-    ) -> Annotated[CallToolResult, mcp_results.WholeTrace]:
+    ) -> Annotated[CallToolResult, results.WholeTrace]:
         with _tool_errors():
             found = await _find(service(), id_or_slug)
         if found is None:
             raise ToolError(f"there is no trace {id_or_slug!r}; search_traces gives slugs")
-        return mcp_results.of_trace(found)
+        return results.of_trace(found)
 
     @server.tool("list_tags", title="List tags", description=LIST_TAGS, annotations=read_only)
-    async def read_tags() -> Annotated[CallToolResult, mcp_results.Tags]:
+    async def read_tags() -> Annotated[CallToolResult, results.Tags]:
         with _tool_errors():
             found = await list_tags(service().engine)
-        return mcp_results.of_tags(found)
+        return results.of_tags(found)
 
     return server
 
@@ -143,7 +140,7 @@ def add_mcp(app: FastAPI, hosts: Sequence[str]) -> Callable[[], AbstractAsyncCon
 
 @contextmanager
 def _tool_errors() -> Iterator[None]:
-    """Turn what load or the database's state causes into an error that tells the agent what to do.
+    """Turn whatever goes wrong into an error that tells the agent what to do.
 
     Raises:
         ToolError: instead.
@@ -152,10 +149,20 @@ def _tool_errors() -> Iterator[None]:
 
     try:
         yield
-    except (TooManySearchesError, PoolTimeoutError) as error:
-        raise ToolError("too many requests are under way; try again in a second") from error
-    except (DBAPIError, *CONNECTION_ERRORS) as error:
-        raise ToolError("the database does not answer; try again later") from error
+    except TooManySearchesError as error:
+        raise ToolError(_advice(BUSY)) from error
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            log.exception("unexpected error")
+            raise ToolError("an unexpected error; it has been logged") from error
+        if failure is not BUSY:
+            log.error("database: %s", error)
+        raise ToolError(_advice(failure)) from error
+
+
+def _advice(failure: Failure) -> str:
+    return f"{failure.message}; try again in {failure.retry_seconds} s"
 
 
 async def _find(service: Service, id_or_slug: str) -> FoundTrace | None:
@@ -165,14 +172,8 @@ async def _find(service: Service, id_or_slug: str) -> FoundTrace | None:
         return await get_trace_by_slug(service.engine, id_or_slug)
 
 
-@click.command()
-@click.option("--database-url", help="The target; DATABASE_URL by default.")
-def main(database_url: str | None) -> None:
-    """Serve search to an agent on standard input and output; logs are on standard error."""
-    asyncio.run(_serve(load_settings(database_url=database_url)))
-
-
-async def _serve(settings: Settings) -> None:
+async def serve_stdio(settings: Settings) -> None:
+    """Speak MCP on standard input and output until either side ends."""
     log_as_json()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -185,7 +186,3 @@ async def _serve(settings: Settings) -> None:
     if not speaking.done():
         os._exit(0)  # nothing wakes the thread that waits for standard input
     await speaking
-
-
-if __name__ == "__main__":
-    main()

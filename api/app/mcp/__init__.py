@@ -1,0 +1,1 @@
+"""MCP: search for agents, at `/mcp` of the service and over standard input and output."""
