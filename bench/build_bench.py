@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from tools.paths import PROJECT, SCHEMAS, SEEDS
-from tools.seed_file import find_seeds
+from tools.content.seed_file import find_seeds
 
 COUNT = 10_000
 RIVAL = PROJECT / "bench" / "node"

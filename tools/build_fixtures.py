@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tools.findings import SeedError
+from tools.content.findings import SeedError
 from tools.paths import FIXTURE, PROJECT, SEEDS
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from tools.findings import Finding
+    from tools.content.findings import Finding
 
 
 @click.command()
@@ -25,7 +25,7 @@ def main(paths: tuple[Path, ...], form: str) -> None:
 
     Errors block a build and give exit status 1; hints are only shown.
     """
-    from tools.corpus import check_seeds
+    from tools.content.corpus import check_seeds
 
     number, findings = check_seeds(paths)
     _print(findings, form)

@@ -14,13 +14,13 @@ from typing import Any
 import jsonschema_rs
 from jsonschema import Draft202012Validator, ValidationError
 
-from tools.corpus import check_file, map_files, sample_titles
-from tools.findings import Finding, SeedError
+from tools.content.corpus import check_file, map_files, sample_titles
+from tools.content.findings import Finding, SeedError
 from tools.paths import CACHE, FIXTURE_SCHEMA, PROJECT, SAMPLES, SCHEMAS
 from tools.proving.pins import FOLDER as PINS
 from tools.proving.pins import read_pins
-from tools.rules import FORM, check_titles
-from tools.seed_file import Seed, describe, find_seeds
+from tools.content.rules import FORM, check_titles
+from tools.content.seed_file import Seed, describe, find_seeds
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from tools.findings import Finding, SeedError
+from tools.content.findings import Finding, SeedError
 from tools.paths import SEEDS
-from tools.seed_file import CATEGORIES, display_path, find_seeds, parse_seed
+from tools.content.seed_file import CATEGORIES, display_path, find_seeds, parse_seed
 
 TEMPLATE = """\
 ---
@@ -100,9 +100,9 @@ def template(title: str, tags: list[str]) -> str:
 
 def check_template(text: str, path: Path, seeds_path: Path) -> list[Finding]:
     """Check what the author chose: the form of title and tags, the title among the others."""
-    from tools.corpus import check_file, sample_titles
-    from tools.neighbours import neighbour_findings
-    from tools.rules import check_titles
+    from tools.content.corpus import check_file, sample_titles
+    from tools.content.neighbours import neighbour_findings
+    from tools.content.rules import check_titles
 
     try:
         seed = parse_seed(text, path.as_posix(), f"{path.parent.name}/{path.stem}")

@@ -13,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from tools.proving.runner import Proof, Prover
-    from tools.seed_file import Seed
+    from tools.content.seed_file import Seed
 
 
 @click.command()
@@ -57,10 +57,10 @@ def main(
 
 def _read(paths: Sequence[Path]) -> list[Seed]:
     """Read the seeds; an ill-formed one ends the command with its findings."""
-    from tools.findings import SeedError
+    from tools.content.findings import SeedError
     from tools.paths import SEEDS
-    from tools.rules import FORM, check_seed
-    from tools.seed_file import find_seeds, read_seed
+    from tools.content.rules import FORM, check_seed
+    from tools.content.seed_file import find_seeds, read_seed
 
     findings, seeds = [], []
     for path in dict.fromkeys(path for root in paths or [SEEDS] for path in find_seeds(root)):

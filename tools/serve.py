@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from app.config import Settings
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from tools.findings import Finding
-    from tools.seed_file import Seed
+    from tools.content.findings import Finding
+    from tools.content.seed_file import Seed
 
 State = Mapping[Path, tuple[int, int]]
 """Time of the last change and size of each file."""
@@ -63,7 +63,7 @@ class SeedsOnDisk:
     def _check(self, changed: Sequence[Path], state: State) -> None:
         from functools import partial
 
-        from tools.corpus import check_file, map_files
+        from tools.content.corpus import check_file, map_files
 
         checked = map_files(partial(check_file, root=self.root), changed)
         self._read |= dict(zip(changed, checked, strict=True))
@@ -81,7 +81,7 @@ class SeedsOnDisk:
 
 
 def _state(root: Path) -> State:
-    from tools.seed_file import find_seeds
+    from tools.content.seed_file import find_seeds
 
     stats = ((path, path.stat()) for path in find_seeds(root))
     return {path: (stat.st_mtime_ns, stat.st_size) for path, stat in stats}

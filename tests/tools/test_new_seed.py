@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tools.corpus import check_file
+from tools.content.corpus import check_file
 from tools.new_seed import main
 from tools.paths import PROJECT
 

@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from tools.corpus import check_seeds
-from tools.findings import SeedError
+from tools.content.corpus import check_seeds
+from tools.content.findings import SeedError
 from tools.paths import PROJECT, SEEDS
-from tools.rules import catalogue, check_seed
-from tools.seed_file import CATEGORIES, parse_seed
+from tools.content.rules import catalogue, check_seed
+from tools.content.seed_file import CATEGORIES, parse_seed
 
 SAMPLES = PROJECT / "tests" / "rules"
 WITHOUT_SAMPLE = {"category", "seed-name", "unique-title", "near-neighbour"}

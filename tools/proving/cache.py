@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tools.seed_file import Seed
+    from tools.content.seed_file import Seed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.proving.runner import Proof, Status
-from tools.seed_file import Seed
+from tools.content.seed_file import Seed
 
 LINES_SHOWN = 30
 """Lines of output shown of a failed run, the last ones."""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
-from tools import safety
-from tools.findings import Finding, did_you_mean
-from tools.seed_file import CATEGORIES, READING_ONLY, Fence, Section, Seed
-from tools.syntax import fault_in
+from tools.content import safety
+from tools.content.findings import Finding, did_you_mean
+from tools.content.seed_file import CATEGORIES, READING_ONLY, Fence, Section, Seed
+from tools.content.syntax import fault_in
 
 Problem = tuple[int, str]
 Rule = Callable[[Seed], Iterable[Problem]]

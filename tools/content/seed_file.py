@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tools.findings import Finding, SeedError, did_you_mean
+from tools.content.findings import Finding, SeedError, did_you_mean
 from tools.paths import PROJECT, SCHEMAS, SEEDS
 
 SECTIONS = ("Context", "Solution", "Proof")

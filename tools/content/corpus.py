@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from tools.findings import Finding, SeedError
-from tools.neighbours import neighbour_findings
+from tools.content.findings import Finding, SeedError
+from tools.content.neighbours import neighbour_findings
 from tools.paths import SAMPLES, SEEDS
-from tools.rules import RULES, Rule, check_seed, check_titles
-from tools.seed_file import Seed, display_path, find_seeds, read_seed
+from tools.content.rules import RULES, Rule, check_seed, check_titles
+from tools.content.seed_file import Seed, display_path, find_seeds, read_seed
 
 PARALLEL_FROM = 50
 """Seeds from which a pool of processes pays for its start."""

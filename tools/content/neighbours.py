@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tools.findings import Finding, Severity
+from tools.content.findings import Finding, Severity
 from tools.paths import CACHE
-from tools.seed_file import Seed
+from tools.content.seed_file import Seed
 
 if TYPE_CHECKING:
     import numpy as np

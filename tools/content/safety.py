@@ -1,6 +1,6 @@
 """What a seed must not contain, because an agent will read it with its owner's rights.
 
-Each function takes a seed and yields `(line, message)`; all of them are rules (`tools.rules`).
+Each function takes a seed and yields `(line, message)`; all of them are rules (`tools.content.rules`).
 What they cannot see is told in SECURITY.md.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
     from markdown_it import MarkdownIt
 
-    from tools.seed_file import Seed
+    from tools.content.seed_file import Seed
 
 Problem = tuple[int, str]
 

@@ -1,0 +1,1 @@
+"""A seed: read, judged, begun."""
