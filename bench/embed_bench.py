@@ -20,7 +20,7 @@ from app.database import connected_engine
 from app.services.embeddings import document_text
 from sqlalchemy import text
 
-from tools.fixture_reader import read_fixture
+from tools.fixture.reader import read_fixture
 from tools.import_seeds import import_seeds
 from tools.paths import FIXTURE
 

@@ -26,7 +26,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from bench.generated_seeds import generated_elements
-from tools.fixture_reader import SeedTrace, read_fixture
+from tools.fixture.reader import SeedTrace, read_fixture
 from tools.import_seeds import import_seeds
 
 COUNT = 10_000

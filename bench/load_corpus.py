@@ -24,7 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bench.generated_seeds import generated_elements
-from tools.fixture_reader import SeedTrace
+from tools.fixture.reader import SeedTrace
 from tools.import_seeds import import_seeds
 from tools.paths import FIXTURE
 

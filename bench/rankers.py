@@ -12,7 +12,7 @@ from app.services.embeddings import Embedder, vector_literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.fixture_reader import SeedTrace
+from tools.fixture.reader import SeedTrace
 
 Ranker = Callable[[str], Awaitable[list[str]]]
 """Gives the slugs of up to `DEPTH` traces, best first."""

@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bench import cross_validation, questions, rankers
 from bench.questions import Question
 from bench.rankers import Ranker
-from tools.fixture_reader import read_fixture
+from tools.fixture.reader import read_fixture
 from tools.import_seeds import import_seeds
 from tools.paths import FIXTURE
 

@@ -26,7 +26,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.generated_seeds import generated_elements
-from tools.fixture_reader import read_fixture
+from tools.fixture.reader import read_fixture
 from tools.import_seeds import import_seeds
 
 COUNT = 10_000

@@ -24,7 +24,7 @@ def main(seeds_path: Path, output: Path, check: bool) -> None:
     Every problem of every seed is reported, and then nothing is written. The same seeds give the
     same bytes on every machine.
     """
-    from tools.fixtures import compile_fixture, is_current, note_built, write_fixture
+    from tools.fixture.compiler import compile_fixture, is_current, note_built, write_fixture
 
     if not check and is_current(seeds_path, output):
         click.echo(f"Fixture is current: {_shown(output)}")

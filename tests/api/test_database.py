@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.models import Tag
 from sqlalchemy import text
 
-from tools.import_statements import NEEDED_COLUMNS
+from tools.importing.statements import NEEDED_COLUMNS
 
 
 def target(url: str) -> Settings:

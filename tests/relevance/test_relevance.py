@@ -16,7 +16,7 @@ from bench import questions
 from bench.questions import Question
 from bench.rankers import served
 from bench.relevance import Figures, rate, searchable
-from tools.fixture_reader import read_fixture
+from tools.fixture.reader import read_fixture
 from tools.paths import FIXTURE
 
 KINDS = {"sentence", "keywords", "error", "log"}

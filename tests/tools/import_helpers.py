@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.fixture_reader import SeedTrace
+from tools.fixture.reader import SeedTrace
 from tools.import_seeds import ImportResult, get_or_create_seed_user, import_seeds
 
 Element = dict[str, Any]

@@ -23,7 +23,7 @@ from import_helpers import (
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.fixture_reader import FixtureError
+from tools.fixture.reader import FixtureError
 from tools.import_seeds import ImportResult, get_or_create_seed_user
 
 # What a first import writes

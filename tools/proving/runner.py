@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from tools.paths import PROJECT
 from tools.proving.sandbox import Outcome, Sandbox, home_of
-from tools.proving.services import Postgres, postgres
+from tools.proving.postgres import Postgres, postgres
 from tools.content.seed_file import Seed
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tools.paths import PROJECT
-from tools.proving.pins import FOLDER, digest, read_pins
+from tools.pins import FOLDER, digest, read_pins
 
 PYTHON_FILES = ("requirements.txt", "constraints.txt", "programs.toml")
 NODE_FILES = ("package.json", "package-lock.json")

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.proving.pins import digest
+from tools.pins import digest
 from tools.proving.runtime import (
     Layout,
     Say,

@@ -71,8 +71,8 @@ class SeedsOnDisk:
 
     async def _import(self) -> None:
         """Import the well-formed seeds; of two with one title, only one."""
-        from tools.fixture_reader import SeedTrace
-        from tools.fixtures import record_of
+        from tools.fixture.reader import SeedTrace
+        from tools.fixture.compiler import record_of
         from tools.import_seeds import import_seeds
 
         seeds = {seed.title: seed for seed, _ in self._read.values() if seed}

@@ -88,7 +88,7 @@ SEED_COLUMNS = (
 SEED_TEXT_COLUMNS = ("slug", "context_text", "solution_text")
 
 # The content hash is taken of the row as it is now, not of what metadata_json says it once was, so
-# that an edit in the database is found, too. \x1f is FIELD_SEPARATOR of tools.fixture_reader.
+# that an edit in the database is found, too. \x1f is FIELD_SEPARATOR of tools.fixture.reader.
 MAKE_PLAN = r"""
 WITH tag_names AS (
     SELECT tt.trace_id, string_agg(g.name, E'\x1f' ORDER BY g.name COLLATE "C") AS names

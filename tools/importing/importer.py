@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CursorResult
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-    from tools.fixture_reader import SeedTrace
+    from tools.fixture.reader import SeedTrace
 
 SEED_USER_EMAIL = "seeds@commontrace.internal"
 SEED_USER_NAME = "CommonTrace Seeds"
@@ -220,7 +220,7 @@ def main(fixtures_path: Path, database_url: str | None, dry_run: bool, prune: bo
     New seeds are inserted, changed ones updated in place, the others skipped; traces that are not
     seeds are never touched. Without DATABASE_URL the target is the embedded database.
     """
-    from tools.fixture_reader import read_fixture
+    from tools.fixture.reader import read_fixture
 
     seeds = read_fixture(fixtures_path)
     result = asyncio.run(_import(seeds, database_url, dry_run=dry_run, prune=prune))

@@ -1,0 +1,1 @@
+"""The import of the fixture into a target."""
