@@ -55,7 +55,7 @@ serve: dev-setup  ## serve pages and API on http://127.0.0.1:8000, with the seed
 	@$(RUN) tools.serve $(ARGS)
 
 prove-setup: setup  ## install what proofs run on into .proofs
-	@$(RUN) tools.proving.runtime
+	@$(RUN) tools.prove --setup
 
 prove-images: prove-setup  ## have the Docker base images that proofs build on
 	@$(RUN) tools.proving.docker_images

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.paths import PROJECT, SCHEMAS, SEEDS
 from tools.content.seed_file import find_seeds
+from tools.paths import PROJECT, SCHEMAS, SEEDS
 
 COUNT = 10_000
 RIVAL = PROJECT / "bench" / "node"

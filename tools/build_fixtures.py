@@ -1,4 +1,4 @@
-"""Compile seeds/ into api/fixtures/seed_traces.json."""
+"""Compile seeds/ into api/fixtures/seed_traces.json: `python -m tools.build_fixtures`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from tools.content.findings import SeedError
-from tools.paths import FIXTURE, PROJECT, SEEDS
+from tools.content.findings import SeedError, counted
+from tools.content.seed_file import display_path
+from tools.fixture.compiler import build, compile_fixture
+from tools.paths import FIXTURE, SEEDS
 
 
 @click.command()
@@ -24,32 +26,30 @@ def main(seeds_path: Path, output: Path, check: bool) -> None:
     Every problem of every seed is reported, and then nothing is written. The same seeds give the
     same bytes on every machine.
     """
-    from tools.fixture.compiler import compile_fixture, is_current, note_built, write_fixture
-
-    if not check and is_current(seeds_path, output):
-        click.echo(f"Fixture is current: {_shown(output)}")
-        return
     try:
-        fixture = compile_fixture(seeds_path)
+        click.echo(_check(seeds_path, output) if check else _build(seeds_path, output))
     except SeedError as error:
         for finding in error.findings:
             click.echo(finding)
-        count = len(error.findings)
-        click.echo(f"{count} problem{'s' * (count > 1)} found; nothing written", err=True)
+        problems = counted(len(error.findings), "problem")
+        click.echo(f"{problems} found; nothing written", err=True)
         sys.exit(1)
-    if check:
-        if not output.exists() or output.read_bytes() != fixture.data:
-            click.echo(f"{_shown(output)} is not what the seeds give; run make fixtures", err=True)
-            sys.exit(1)
-        click.echo(f"{_shown(output)} is what the {fixture.count} seeds give")
-        return
-    write_fixture(fixture, output)
-    note_built(seeds_path, output)
-    click.echo(f"Compiled {fixture.count} seeds into {_shown(output)}")
 
 
-def _shown(path: Path) -> str:
-    return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
+def _check(seeds_path: Path, output: Path) -> str:
+    fixture = compile_fixture(seeds_path)
+    shown = display_path(output)
+    if not output.exists() or output.read_bytes() != fixture.data:
+        raise click.ClickException(f"{shown} is not what the seeds give; run make fixtures")
+    return f"{shown} is what the {fixture.count} seeds give"
+
+
+def _build(seeds_path: Path, output: Path) -> str:
+    fixture = build(seeds_path, output)
+    shown = display_path(output)
+    if fixture is None:
+        return f"Fixture is current: {shown}"
+    return f"Compiled {counted(fixture.count, 'seed')} into {shown}"
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""Check seeds against every rule."""
+"""Check seeds against every rule: `python -m tools.check`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from tools.content.findings import Finding
+from tools.content.corpus import check_corpus
+from tools.content.findings import Finding, counted
 
 
 @click.command()
@@ -25,20 +25,17 @@ def main(paths: tuple[Path, ...], form: str) -> None:
 
     Errors block a build and give exit status 1; hints are only shown.
     """
-    from tools.content.corpus import check_seeds
-
-    number, findings = check_seeds(paths)
+    number, findings = check_corpus(paths)
     _print(findings, form)
     errors = sum(finding.severity == "error" for finding in findings)
     hints = len(findings) - errors
-    click.echo(f"Checked {number} seeds: {errors} errors, {hints} hints", err=True)
+    found = f"{counted(errors, 'error')}, {counted(hints, 'hint')}"
+    click.echo(f"Checked {counted(number, 'seed')}: {found}", err=True)
     sys.exit(1 if errors else 0)
 
 
 def _print(findings: Sequence[Finding], form: str) -> None:
     if form == "json":
-        from dataclasses import asdict
-
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
         return
     for finding in findings:
@@ -48,15 +45,16 @@ def _print(findings: Sequence[Finding], form: str) -> None:
 def _annotation(finding: Finding) -> str:
     """Write a finding as GitHub's runner reads it from the log of a step."""
     level = "error" if finding.severity == "error" else "notice"
-    place = f"file={finding.path},line={finding.line},col={finding.column}"
-    message = _escaped(finding.message, {"%": "%25", "\r": "%0D", "\n": "%0A"}.items())
-    return f"::{level} {place},title={finding.rule}::{message}"
+    place = f"file={_property(finding.path)},line={finding.line},col={finding.column}"
+    return f"::{level} {place},title={finding.rule}::{_escaped(finding.message)}"
 
 
-def _escaped(text: str, replacements: Iterable[tuple[str, str]]) -> str:
-    for character, code in replacements:
-        text = text.replace(character, code)
-    return text
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 if __name__ == "__main__":

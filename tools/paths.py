@@ -7,7 +7,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 SEEDS = PROJECT / "seeds"
 SCHEMAS = PROJECT / "tools" / "schemas"
+PINS = PROJECT / "tools" / "proofs"
 FIXTURE = PROJECT / "api" / "fixtures" / "seed_traces.json"
-FIXTURE_SCHEMA = SCHEMAS / "fixture.schema.json"
 SAMPLES = PROJECT / "api" / "fixtures" / "sample_traces.json"
 CACHE = PROJECT / ".cache"

@@ -1,4 +1,4 @@
-"""What proofs are pinned to, read from the files in ``tools/proofs``; nothing need be installed."""
+"""What proofs are pinned to, read from the files in `tools/proofs`; nothing need be installed."""
 
 import hashlib
 import json
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tools.paths import PROJECT
+from tools.paths import PINS
 
-FOLDER = PROJECT / "tools" / "proofs"
 _JAVASCRIPT = {
     "javascript",
     "typescript",
@@ -26,21 +25,17 @@ _JAVASCRIPT = {
 
 @dataclass(frozen=True)
 class Pins:
-    """Versions by name, and the words that tags use.
-
-    Attributes:
-        python_version: the Python that proofs run on, such as ``3.11``.
-        python: Python packages by normalized name (PEP 503).
-        npm: npm packages by name.
-        programs: programs inside the wheels, such as ``postgresql`` and ``node``.
-        tags: what a tag means that is not itself the name of a package.
-    """
+    """Versions by name, and the words that tags use."""
 
     python_version: str
+    """The Python that proofs run on, such as `3.11`."""
     python: dict[str, str]
+    """Python packages by normalized name (PEP 503)."""
     npm: dict[str, str]
     programs: dict[str, str]
+    """Programs inside the wheels, such as `postgresql` and `node`."""
     tags: dict[str, list[str]]
+    """What a tag means that is not itself the name of a package."""
 
     @property
     def versions(self) -> dict[str, str]:
@@ -66,7 +61,7 @@ class Pins:
 
 
 @cache
-def read_pins(folder: Path = FOLDER) -> Pins:
+def read_pins(folder: Path = PINS) -> Pins:
     """Read the pin files of a folder."""
     extra = tomllib.loads((folder / "programs.toml").read_text())
     python = _constraints((folder / "constraints.txt").read_text())

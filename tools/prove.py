@@ -1,4 +1,4 @@
-"""Prove seeds: run each proof, and run it again without each file of the solution."""
+"""Prove seeds: `python -m tools.prove`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-if TYPE_CHECKING:
-    from tools.proving.runner import Proof, Prover
-    from tools.content.seed_file import Seed
+from tools.content.corpus import read_corpus
+from tools.content.rules import STRUCTURE_RULES
+from tools.content.seed_file import Seed
+from tools.paths import SEEDS
+from tools.proving import docker_images, runtime, setup
+from tools.proving.cache import Cache
+from tools.proving.report import explanation, line_of, summary, write_junit
+from tools.proving.runner import Proof, Prover, Status
+from tools.proving.sandbox import Sandbox
 
 
 @click.command()
@@ -26,21 +33,22 @@ if TYPE_CHECKING:
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
 @click.option("--retries", default=0, show_default=True, help="Try a failed proof again.")
 @click.option("--no-skips", is_flag=True, help="Count a skipped proof as a failure.")
+@click.option("--setup", "part", flag_value="runtime", help="Only install what proofs run on.")
+@click.option("--images", "part", flag_value="images", help="Only make the Docker base images.")
 def main(
     paths: tuple[Path, ...], jobs: int, no_cache: bool, keep: Path | None, junit: Path | None,
-    retries: int, no_skips: bool,
+    retries: int, no_skips: bool, part: str | None,
 ) -> None:  # fmt: skip
     """Prove the seeds at PATHS (files or folders; all of seeds/ by default).
 
     Each proof runs once as it stands and must pass, then once without each file of the solution
     and must fail. Exit status 1 if any does not.
     """
-    from tools.proving.report import explanation, summary, write_junit
-    from tools.proving.runner import Status
-
+    if part:
+        click.echo(_set_up(part))
+        return
     seeds = _read(paths)
-    prover, stand_ins = _prover(jobs, no_cache, keep)
-    prover.retries = retries
+    prover, stand_ins = _prover(jobs, retries, no_cache, keep)
     proofs = asyncio.run(_prove(prover, seeds))
     for proof in proofs:
         for line in explanation(proof):
@@ -55,58 +63,52 @@ def main(
     sys.exit(0 if proofs and all(proof.status in good for proof in proofs) else 1)
 
 
+def _set_up(part: str) -> str:
+    if part == "runtime":
+        setup.prepare(log=click.echo)
+        return "the runtime for proofs is ready"
+    stand_ins = docker_images.ensure_images(log=click.echo)
+    return f"the base images are ready; stand-ins: {', '.join(stand_ins) or 'none'}"
+
+
 def _read(paths: Sequence[Path]) -> list[Seed]:
     """Read the seeds; an ill-formed one ends the command with its findings."""
-    from tools.content.findings import SeedError
-    from tools.paths import SEEDS
-    from tools.content.rules import FORM, check_seed
-    from tools.content.seed_file import find_seeds, read_seed
-
-    findings, seeds = [], []
-    for path in dict.fromkeys(path for root in paths or [SEEDS] for path in find_seeds(root)):
-        try:
-            seeds.append(read_seed(path))
-            findings += check_seed(seeds[-1], FORM)
-        except SeedError as error:
-            findings += error.findings
-    for finding in sorted(findings):
+    corpus = read_corpus(paths or (SEEDS,), rules=STRUCTURE_RULES)
+    for finding in corpus.findings:
         click.echo(finding)
-    if findings:
+    if corpus.findings:
         sys.exit(1)
-    if not seeds:
+    if not corpus.seeds:
         raise click.UsageError(
             f"no seeds at {', '.join(map(str, paths))}; name .md files or folders"
         )
-    return seeds
+    return corpus.seeds
 
 
-def _prover(jobs: int, no_cache: bool, keep: Path | None) -> tuple[Prover, Sequence[str]]:
-    from tools.proving import docker_engine, runtime
-    from tools.proving.cache import Cache
-    from tools.proving.runner import Prover
-    from tools.proving.sandbox import Sandbox
-
-    try:
-        pins = runtime.load()
-    except runtime.SetupError as error:
-        raise click.ClickException(str(error)) from None
+def _prover(
+    jobs: int, retries: int, no_cache: bool, keep: Path | None
+) -> tuple[Prover, Sequence[str]]:
+    found = runtime.load()
     sandbox = Sandbox.detect()
     for what in sandbox.missing:
         click.echo(f"not isolated here: {what}", err=True)
-    docker = docker_engine.engine_answers()
-    stand_ins = docker_engine.stand_ins() if docker else []
+    docker = docker_images.engine_answers()
+    stand_ins = docker_images.stand_ins() if docker else []
     folder = runtime.Layout().folder
-    cache = None if no_cache else Cache(folder / "proven", pins.pins_digest)
-    keep = keep.resolve() if keep else None
-    return Prover(pins, folder / "postgres", sandbox, docker, jobs, cache, keep=keep), stand_ins
+    prover = Prover(
+        found,
+        folder / "postgres",
+        sandbox,
+        docker,
+        jobs,
+        cache=None if no_cache else Cache(folder / "proven", found.pins_digest),
+        retries=retries,
+        keep=keep.resolve() if keep else None,
+    )
+    return prover, stand_ins
 
 
 async def _prove(prover: Prover, seeds: Sequence[Seed]) -> list[Proof]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-    from tools.proving.report import line_of
-
     console = Console(highlight=False, soft_wrap=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tools.content.seed_file import Seed, parse_seed
 from tools.proving.cache import Cache
 from tools.proving.report import explanation, line_of, summary, write_junit
 from tools.proving.runner import Proof, Prover, Status
 from tools.proving.runtime import Runtime
 from tools.proving.sandbox import Sandbox
-from tools.content.seed_file import Seed, parse_seed
 
 SEED = """\
 ---

@@ -11,9 +11,9 @@ import pytest
 
 from tools.content.corpus import check_seeds
 from tools.content.findings import SeedError
-from tools.paths import PROJECT, SEEDS
 from tools.content.rules import catalogue, check_seed
 from tools.content.seed_file import CATEGORIES, parse_seed
+from tools.paths import PROJECT, SEEDS
 
 SAMPLES = PROJECT / "tests" / "rules"
 WITHOUT_SAMPLE = {"category", "seed-name", "unique-title", "near-neighbour"}

@@ -1,20 +1,22 @@
-"""All seeds together: read and checked, in several processes where there are many."""
+"""All seeds together: read and judged once, in several processes where there are many."""
 
 from __future__ import annotations
 
 import gc
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from tools.content.findings import Finding, SeedError
 from tools.content.neighbours import neighbour_findings
-from tools.paths import SAMPLES, SEEDS
 from tools.content.rules import RULES, Rule, check_seed, check_titles
 from tools.content.seed_file import Seed, display_path, find_seeds, read_seed
+from tools.paths import SAMPLES, SEEDS
 
 PARALLEL_FROM = 50
 """Seeds from which a pool of processes pays for its start."""
@@ -22,44 +24,81 @@ PARALLEL_FROM = 50
 Result = TypeVar("Result")
 
 
-def check_seeds(paths: Sequence[Path] = ()) -> tuple[int, list[Finding]]:
+@dataclass(frozen=True, slots=True)
+class CheckedSeed:
+    """One file: the seed that it is, None where its form is broken, and what is wrong with it."""
+
+    path: Path
+    seed: Seed | None
+    findings: Sequence[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Seeds that were read and judged, each by itself, and what is to say of them together."""
+
+    checked: Sequence[CheckedSeed]
+
+    @property
+    def seeds(self) -> list[Seed]:
+        """The well-formed ones."""
+        return [checked.seed for checked in self.checked if checked.seed]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong with each by itself, sorted."""
+        return sorted(finding for checked in self.checked for finding in checked.findings)
+
+    def title_clashes(self, others: Iterable[Seed] = ()) -> Iterator[Finding]:
+        """Say which titles stand twice: here, among `others`, or in the sample traces."""
+        titles = ((seed.title, seed.path, seed.line_of("title")) for seed in (*others, *self.seeds))
+        shown = {display_path(checked.path) for checked in self.checked}
+        return (clash for clash in check_titles(titles, sample_titles()) if clash.path in shown)
+
+    def near_neighbours(self, others: Iterable[Seed] = (), *, hints: bool) -> Iterator[Finding]:
+        """Say which seeds answer nearly the same question as one here, or as one of `others`."""
+        return neighbour_findings(self.seeds, [*others, *self.seeds], hints=hints)
+
+
+def read_corpus(
+    paths: Iterable[Path] = (SEEDS,), root: Path = SEEDS, rules: Iterable[Rule] = RULES
+) -> Corpus:
+    """Read the seeds at `paths` (files or folders, below `root`) and judge each by `rules`."""
+    files = dict.fromkeys(file for path in paths for file in find_seeds(path))
+    return Corpus(map_files(partial(check_file, root=root, rules=tuple(rules)), list(files)))
+
+
+def check_corpus(paths: Sequence[Path] = ()) -> tuple[int, list[Finding]]:
     """Check the seeds at `paths` against every rule, the whole corpus where none is given.
 
-    Returns how many were checked, and their findings, sorted. Titles are compared with those of
-    the whole corpus either way.
+    Returns how many were checked, and their findings, sorted. Titles and neighbours are looked for
+    in the whole corpus either way.
     """
-    everything = find_seeds(SEEDS)
-    chosen = dict.fromkeys(path for root in paths for path in find_seeds(root)) or everything
-    others = [path for path in everything if path not in chosen]
-    checked = map_files(check_file, list(chosen))
-    findings = [finding for _, found in checked for finding in found]
-    mine = [seed for seed, _ in checked if seed]
-    others_read = map_files(partial(check_file, rules=()), others)
-    seeds = [seed for seed, _ in others_read if seed] + mine
-    titles = ((seed.title, seed.path, seed.line_of("title")) for seed in seeds)
-    shown = {display_path(path) for path in chosen}
-    findings += [f for f in check_titles(titles, sample_titles()) if f.path in shown]
-    findings += neighbour_findings(mine, seeds, hints=bool(paths))
-    return len(chosen), sorted(findings)
+    chosen = read_corpus(paths or (SEEDS,))
+    known = {checked.path for checked in chosen.checked}
+    rest = (path for path in find_seeds(SEEDS) if path not in known)
+    others = read_corpus(rest, rules=()).seeds
+    together = [
+        *chosen.findings,
+        *chosen.title_clashes(others),
+        *chosen.near_neighbours(others, hints=bool(paths)),
+    ]
+    return len(chosen.checked), sorted(together)
 
 
-def check_file(
-    path: Path, root: Path = SEEDS, rules: Iterable[Rule] = RULES
-) -> tuple[Seed | None, Sequence[Finding]]:
-    """Read one file and check it by itself; the seed is None where its form is broken."""
+def check_file(path: Path, root: Path = SEEDS, rules: Iterable[Rule] = RULES) -> CheckedSeed:
+    """Read one file and judge it by itself."""
     try:
         seed = read_seed(path, root)
     except SeedError as error:
-        return None, error.findings
-    return seed, check_seed(seed, rules)
+        return CheckedSeed(path, None, error.findings)
+    return CheckedSeed(path, seed, check_seed(seed, rules))
 
 
 def map_files(function: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
     """Apply `function` to each path, in order; in several processes where there are many."""
     if len(paths) < PARALLEL_FROM:
         return [function(path) for path in paths]
-    from concurrent.futures import ProcessPoolExecutor
-
     processes = os.cpu_count() or 1
     # Seeds hold no cycles, so collecting garbage finds nothing in a worker that lives a second.
     with ProcessPoolExecutor(processes, initializer=gc.disable) as pool:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Severity = Literal["error", "hint"]
+Problem = tuple[int, str]
+"""A line, counted from 1, and what is wrong there; with a rule and a path it is a finding."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,6 +40,11 @@ class SeedError(Exception):
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = sorted(findings)
         super().__init__("\n".join(map(str, self.findings)))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return e.g. `1 seed` or `3 seeds`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

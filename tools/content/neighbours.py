@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tools.content.findings import Finding, Severity
-from tools.paths import CACHE
 from tools.content.seed_file import Seed
+from tools.paths import CACHE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from tools.content import safety
-from tools.content.findings import Finding, did_you_mean
+from tools.content.findings import Finding, Problem, did_you_mean
+from tools.content.schema import length_of
 from tools.content.seed_file import CATEGORIES, READING_ONLY, Fence, Section, Seed
 from tools.content.syntax import fault_in
 
-Problem = tuple[int, str]
 Rule = Callable[[Seed], Iterable[Problem]]
 
-CONTEXT_LENGTH = (200, 1200)
-"""Characters: enough for symptom and conditions, short enough to scan."""
-SOLUTION_LENGTH = (200, 5000)
-"""Characters: what fits into a reading agent's context several times over."""
 LANGUAGES = {
     *READING_ONLY,
     *("python", "sh", "sql", "json", "yaml", "toml", "ini", "dockerfile", "nginx", "lua"),
@@ -48,12 +44,12 @@ def seed_name(seed: Seed) -> Iterator[Problem]:
 
 def context_length(seed: Seed) -> Iterator[Problem]:
     """The context has 200 to 1,200 characters."""
-    yield from _length(seed.context, *CONTEXT_LENGTH)
+    yield from _length(seed.context)
 
 
 def solution_length(seed: Seed) -> Iterator[Problem]:
     """The solution has 200 to 5,000 characters."""
-    yield from _length(seed.solution, *SOLUTION_LENGTH)
+    yield from _length(seed.solution)
 
 
 def fence_language(seed: Seed) -> Iterator[Problem]:
@@ -135,7 +131,7 @@ def code_parses(seed: Seed) -> Iterator[Problem]:
                 yield fence.line + line, f"{fence.language} does not parse: {message}"
 
 
-FORM: tuple[Rule, ...] = (
+STRUCTURE_RULES: tuple[Rule, ...] = (
     category,
     seed_name,
     context_length,
@@ -148,11 +144,11 @@ FORM: tuple[Rule, ...] = (
     solution_has_file,
 )
 """What a fixture must keep: quick, and without the parsers that the other rules need."""
-RULES: tuple[Rule, ...] = (*FORM, code_parses, *safety.RULES)
+RULES: tuple[Rule, ...] = (*STRUCTURE_RULES, code_parses, *safety.RULES)
 """Every rule of a single seed."""
 
 
-OF_THE_FORM = {
+OTHER_RULES = {
     "encoding": "A seed is UTF-8 without a byte order mark; its lines end in LF.",
     "frontmatter": "The frontmatter is a YAML mapping, each key once.",
     "frontmatter-key": "It has title, tags, agent_model and agent_version, and nothing else.",
@@ -171,7 +167,7 @@ OF_THE_FORM = {
 
 def catalogue() -> dict[str, str]:
     """Return every rule's id with what it asks for, in one sentence."""
-    return OF_THE_FORM | {rule_id(rule): (rule.__doc__ or "").strip() for rule in RULES}
+    return OTHER_RULES | {rule_id(rule): (rule.__doc__ or "").strip() for rule in RULES}
 
 
 def rule_id(rule: Callable[..., object]) -> str:
@@ -204,7 +200,8 @@ def _same(title: str) -> str:
     return " ".join(title.casefold().split())
 
 
-def _length(section: Section, least: int, most: int) -> Iterator[Problem]:
+def _length(section: Section) -> Iterator[Problem]:
+    least, most = length_of(section.name.lower())
     length = len(section.text)
     if not least <= length <= most:
         yield section.line, f"{length} characters in {section.name}; write {least} to {most}"

@@ -1,7 +1,7 @@
 """What a seed must not contain, because an agent will read it with its owner's rights.
 
-Each function takes a seed and yields `(line, message)`; all of them are rules (`tools.content.rules`).
-What they cannot see is told in SECURITY.md.
+Each function takes a seed and yields `(line, message)`; all of them are rules, in
+`tools.content.rules`. What they cannot see is told in SECURITY.md.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tools.content.findings import Problem
+
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
     from markdown_it import MarkdownIt
 
     from tools.content.seed_file import Seed
-
-Problem = tuple[int, str]
 
 SECRET_DETECTORS = (
     *("AWSKeyDetector", "AzureStorageKeyDetector", "DiscordBotTokenDetector"),

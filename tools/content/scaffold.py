@@ -1,15 +1,13 @@
-"""Start a new seed: ask what it is about, check the title against the corpus, write a template."""
+"""Begins a seed: a template that keeps every rule, once its title is not taken."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import click
-
+from tools.content.corpus import CheckedSeed, Corpus, read_corpus
 from tools.content.findings import Finding, SeedError
-from tools.paths import SEEDS
-from tools.content.seed_file import CATEGORIES, display_path, find_seeds, parse_seed
+from tools.content.seed_file import parse_seed
 
 TEMPLATE = """\
 ---
@@ -51,69 +49,29 @@ pytest -q
 ```
 """
 
-
-@click.command()
-@click.option(
-    "--category", envvar="CATEGORY", type=click.Choice(CATEGORIES), prompt=True, help="The folder."
-)
-@click.option(
-    "--title",
-    envvar="TITLE",
-    prompt="Title, the problem as its owner would type it",
-    help="25 to 100 characters.",
-)
-@click.option(
-    "--tags", envvar="TAGS", prompt="Tags, 2 to 5, most general first", help="Separated by commas."
-)
-@click.option(
-    "--seeds-path", default=SEEDS, type=click.Path(path_type=Path), help="The folder of the seeds."
-)
-def main(category: str, title: str, tags: str, seeds_path: Path) -> None:
-    """Write the template of a new seed, once its title is not taken by another one."""
-    path = seeds_path / category / f"{slug_words(title)}.md"
-    text = template(title, [tag.strip() for tag in tags.split(",") if tag.strip()])
-    findings = check_template(text, path, seeds_path)
-    for finding in findings:
-        click.echo(finding, err=True)
-    if any(finding.severity == "error" for finding in findings):
-        raise click.ClickException("nothing written; choose other words and try again")
-    if path.exists():
-        raise click.ClickException(f"{path} exists; edit that one, or choose another title")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    shown = display_path(path)
-    click.echo(f"Wrote {shown}")
-    click.echo(f"Fill it in, then: make check SEED={shown}, make prove SEED={shown}")
+WORDS_IN_A_NAME = 9
+"""Words of a title that the file's name has: enough to tell it, short enough to type."""
 
 
-def slug_words(title: str) -> str:
+def begin_seed(category: str, title: str, tags: list[str], root: Path) -> tuple[Path, str]:
+    """Return where the seed belongs and its text, to be filled in; it is proven as it stands."""
+    quoted = title.replace("\\", "\\\\").replace('"', '\\"')
+    text = TEMPLATE.format(title=quoted, tags=", ".join(tags))
+    return root / category / f"{name_of(title)}.md", text
+
+
+def name_of(title: str) -> str:
     """Return the first words of a title, as the name of a file has them."""
     words = re.findall(r"[a-z0-9]+", title.lower())
-    return "-".join(words[:9]) or "seed"
+    return "-".join(words[:WORDS_IN_A_NAME]) or "seed"
 
 
-def template(title: str, tags: list[str]) -> str:
-    """Return a seed with that title and those tags, to be filled in; it is proven as it stands."""
-    quoted = title.replace("\\", "\\\\").replace('"', '\\"')
-    return TEMPLATE.format(title=quoted, tags=", ".join(tags))
-
-
-def check_template(text: str, path: Path, seeds_path: Path) -> list[Finding]:
+def check_template(text: str, path: Path, root: Path) -> list[Finding]:
     """Check what the author chose: the form of title and tags, the title among the others."""
-    from tools.content.corpus import check_file, sample_titles
-    from tools.content.neighbours import neighbour_findings
-    from tools.content.rules import check_titles
-
     try:
         seed = parse_seed(text, path.as_posix(), f"{path.parent.name}/{path.stem}")
     except SeedError as error:
         return error.findings
-    checked = (check_file(other, seeds_path, rules=()) for other in find_seeds(seeds_path))
-    others = [other for other, _ in checked if other]
-    titles = [(other.title, other.path, 1) for other in (*others, seed)]
-    findings = [f for f in check_titles(titles, sample_titles()) if f.path == seed.path]
-    return [*findings, *neighbour_findings([seed], others, hints=True)]
-
-
-if __name__ == "__main__":
-    main()
+    new = Corpus([CheckedSeed(path, seed, ())])
+    others = read_corpus([root], root, rules=()).seeds
+    return [*new.title_clashes(others), *new.near_neighbours(others, hints=True)]

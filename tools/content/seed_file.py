@@ -5,29 +5,26 @@ Everything that looks at a seed (build, rules, proofs, pages) reads it here.
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import yaml
+from app.markdown import parse_blocks, read_info
 from frontmatter.default_handlers import YAMLHandler
-from jsonschema import Draft202012Validator, ValidationError
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tools.content.findings import Finding, SeedError, did_you_mean
-from tools.paths import PROJECT, SCHEMAS, SEEDS
+from tools.content.schema import describe, frontmatter_errors, frontmatter_schema
+from tools.paths import PROJECT, SEEDS
 
 SECTIONS = ("Context", "Solution", "Proof")
 CATEGORIES = ("cicd", "database", "docker", "integrations", "python", "react", "testing")
-MESSAGE_LENGTH = 120
-"""Characters up to which a message of the schema validator is shown as it is."""
+DEFAULT_TIMEOUT = 60
+"""Seconds that a proof may take unless its command says otherwise."""
 READING_ONLY = ("text", "console", "diff")
 """Languages of fences that are not files: they are for reading only."""
 
@@ -100,6 +97,21 @@ class Seed:
     def command(self) -> Fence:
         """The proof's command: its last fence."""
         return self.proof.fences[-1]
+
+    @property
+    def needs_docker(self) -> bool:
+        """Whether the proof declares that it needs a Docker engine."""
+        return self.command.options.get("needs") == "docker"
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that the proof may take."""
+        return float(self.command.options.get("timeout", DEFAULT_TIMEOUT))
+
+    def names(self, variable: str) -> bool:
+        """Whether a file or the command names an environment variable, e.g. `DATABASE_URL`."""
+        texts = (*self.files.values(), self.command.code)
+        return any(re.search(rf"\b{variable}\b", text) for text in texts)
 
     def line_of(self, key: str) -> int:
         """The line of a frontmatter key."""
@@ -181,34 +193,6 @@ def slug_of(path: Path, root: Path = SEEDS) -> str:
     return path.relative_to(base).with_suffix("").as_posix()
 
 
-@cache
-def frontmatter_schema() -> dict[str, Any]:
-    """Return the JSON Schema that frontmatter keeps."""
-    schema: dict[str, Any] = json.loads((SCHEMAS / "frontmatter.schema.json").read_text("utf-8"))
-    return schema
-
-
-def _frontmatter_is_valid(metadata: dict[str, Any]) -> bool:
-    """Ask the quick validator; the other one then says what is wrong."""
-    try:
-        return _quick_validator().is_valid(metadata)
-    except ValueError:  # YAML knows values that JSON does not, e.g. dates
-        return False
-
-
-@cache
-def _quick_validator() -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(frontmatter_schema())
-
-
-@cache
-def _markdown() -> MarkdownIt:
-    """A CommonMark parser that stops at blocks: nothing here reads inline markup."""
-    parser = MarkdownIt("commonmark")
-    parser.core.ruler.enableOnly(["normalize", "block"])
-    return parser
-
-
 def _check_line_ends(path: str, text: str) -> Iterator[Finding]:
     if "\r" in text:
         line = text.count("\n", 0, text.index("\r")) + 1
@@ -257,9 +241,7 @@ def _split_frontmatter(text: str, path: str) -> tuple[dict[str, Any], dict[str, 
 def _check_frontmatter(
     path: str, metadata: dict[str, Any], key_lines: Mapping[str, int]
 ) -> Iterator[Finding]:
-    if _frontmatter_is_valid(metadata):
-        return
-    for error in Draft202012Validator(frontmatter_schema()).iter_errors(metadata):
+    for error in frontmatter_errors(metadata):
         if error.validator == "additionalProperties":
             known = frontmatter_schema()["properties"]
             for key in metadata.keys() - known.keys():
@@ -267,7 +249,7 @@ def _check_frontmatter(
                 message = f'unknown key "{key}"; only {", ".join(known)} are allowed{meant}'
                 yield Finding(path, key_lines.get(str(key), 1), 1, "frontmatter-key", message)
         elif error.validator == "required":
-            missing = next(key for key in error.validator_value if f"'{key}'" in error.message)
+            missing = next(k for k in frontmatter_schema()["required"] if f"'{k}'" in error.message)
             yield Finding(path, 1, 1, "frontmatter-key", f'"{missing}" is missing; add it')
         else:
             key = str(error.absolute_path[0]) if error.absolute_path else ""
@@ -275,20 +257,10 @@ def _check_frontmatter(
             yield Finding(path, key_lines.get(key, 1), 1, rule, describe(error))
 
 
-def describe(error: ValidationError) -> str:
-    """Say what a value breaks, and what would be right, in words of the schema itself."""
-    right = error.schema.get("description") if isinstance(error.schema, dict) else None
-    problem = error.message
-    if len(problem) > MESSAGE_LENGTH:  # jsonschema repeats the value, perhaps a whole solution
-        start = str(error.instance)[:60]
-        problem = f"{start!r}… breaks {error.validator}: {error.validator_value}"
-    return f"{problem}; {right}" if right else problem
-
-
 def _sections(body: str, first_line: int, path: str, findings: list[Finding]) -> Iterator[Section]:
     """Cut the body at its level-two headings. What cannot be read goes into `findings`."""
     lines = body.split("\n")
-    tokens = _markdown().parse(body)
+    tokens = parse_blocks(body)
     for token in tokens:
         if token.type == "code_block" and token.map:
             message = "indented code; put it into a fence, so that it is proven"
@@ -321,31 +293,12 @@ def _sections(body: str, first_line: int, path: str, findings: list[Finding]) ->
 
 def _fence(token: Token, first_line: int, path: str, findings: list[Finding]) -> Fence:
     line = first_line + (token.map or [0])[0]
-    language, options, unreadable = _info(token.info)
-    for word in unreadable:
+    info = read_info(token.info)
+    for word in info.unreadable:
         message = f'cannot read "{word}" after the language; write key="value"'
         findings.append(Finding(path, line, 1, "fence-info", message))
-    others = {key: value for key, value in options.items() if key != "title"}
-    return Fence(language, options.get("title"), others, token.content, line)
-
-
-@cache
-def _info(info: str) -> tuple[str, Mapping[str, str], Sequence[str]]:
-    """Split a fence's info string into its language, its options and what cannot be read."""
-    try:
-        words = shlex.split(info)
-    except ValueError:  # an open quote
-        words = info.split()
-    language = words.pop(0) if words and "=" not in words[0] else ""
-    options: dict[str, str] = {}
-    unreadable = []
-    for word in words:
-        key, _, value = word.partition("=")
-        if not key or not value or key in options:
-            unreadable.append(word)
-        else:
-            options[key] = value
-    return language, options, unreadable
+    options = {key: value for key, value in info.options.items() if key != "title"}
+    return Fence(info.language, info.options.get("title"), options, token.content, line)
 
 
 def _check_sections(path: str, sections: list[Section], first_line: int) -> Iterator[Finding]:

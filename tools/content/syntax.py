@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-Fault = tuple[int, str]
-"""The line of the code, counted from 1, and what is wrong there."""
+import yaml
+
+from tools.content.findings import Problem
 
 
-def fault_in(language: str, code: str) -> Fault | None:
+def fault_in(language: str, code: str) -> Problem | None:
     """Return the first place where `code` does not parse; None if it does, or nothing can tell."""
     check = _CHECKS.get(language)
     return check(code) if check else None
 
 
-def _python(code: str) -> Fault | None:
+def _python(code: str) -> Problem | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an odd escape is no syntax error
         try:
-            compile(code, "seed", "exec", flags=0x2000, dont_inherit=True)  # top-level await
+            compile(code, "seed", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         except SyntaxError as error:
             return error.lineno or 1, error.msg
     return None
 
 
-def _json(code: str) -> Fault | None:
-    import json
-
+def _json(code: str) -> Problem | None:
     try:
         json.loads(code)
     except json.JSONDecodeError as error:
@@ -40,9 +42,7 @@ def _json(code: str) -> Fault | None:
     return None
 
 
-def _yaml(code: str) -> Fault | None:
-    import yaml
-
+def _yaml(code: str) -> Problem | None:
     class Loader(yaml.SafeLoader):
         """Takes tags that applications define, such as Compose's `!override`."""
 
@@ -56,9 +56,7 @@ def _yaml(code: str) -> Fault | None:
     return None
 
 
-def _toml(code: str) -> Fault | None:
-    import tomllib
-
+def _toml(code: str) -> Problem | None:
     try:
         tomllib.loads(code)
     except tomllib.TOMLDecodeError as error:
@@ -67,7 +65,7 @@ def _toml(code: str) -> Fault | None:
     return None
 
 
-def _sql(code: str) -> Fault | None:
+def _sql(code: str) -> Problem | None:
     import pglast
 
     # psql's own commands are no SQL: they begin with a backslash. So are its variables (:name).
@@ -82,7 +80,7 @@ def _sql(code: str) -> Fault | None:
     return None
 
 
-def _shell(code: str) -> Fault | None:
+def _shell(code: str) -> Problem | None:
     result = _run(["bash", "-n"], code)
     if result.returncode == 0:
         return None
@@ -90,12 +88,10 @@ def _shell(code: str) -> Fault | None:
     return (int(place[1]), place[2]) if place else (1, result.stderr.strip())
 
 
-def _javascript(suffix: str) -> Callable[[str], Fault | None]:
+def _javascript(suffix: str) -> Callable[[str], Problem | None]:
     """Ask oxlint, with all its rules off: what it then reports is what it cannot parse."""
 
-    def check(code: str) -> Fault | None:
-        import json
-
+    def check(code: str) -> Problem | None:
         with tempfile.NamedTemporaryFile("w", suffix=suffix) as file:
             file.write(code)
             file.flush()
@@ -114,7 +110,7 @@ def _run(command: list[str], text: str = "") -> subprocess.CompletedProcess[str]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
-def _dockerfile(code: str) -> Fault | None:
+def _dockerfile(code: str) -> Problem | None:
     import dockerfile
 
     try:
@@ -127,7 +123,7 @@ def _dockerfile(code: str) -> Fault | None:
     return None
 
 
-def _nginx(code: str) -> Fault | None:
+def _nginx(code: str) -> Problem | None:
     import crossplane
 
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
@@ -140,7 +136,7 @@ def _nginx(code: str) -> Fault | None:
     return None
 
 
-_CHECKS: dict[str, Callable[[str], Fault | None]] = {
+_CHECKS: dict[str, Callable[[str], Problem | None]] = {
     "python": _python,
     "json": _json,
     "yaml": _yaml,

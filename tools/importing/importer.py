@@ -1,4 +1,4 @@
-"""Loads the fixture into the target: `python -m tools.import_seeds`.
+"""Makes a target hold the seeds of a fixture.
 
 One transaction under an advisory lock. Every step is one statement over all seeds, so their number
 does not grow with the number of seeds, and every count is what the database says it did.
@@ -6,33 +6,24 @@ does not grow with the number of seeds, and every count is what the database say
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+from app.database.locks import AdvisoryLock
+from app.models.trace import TraceStatus
+from sqlalchemy import CursorResult, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tools import import_statements as sql
-from tools.paths import FIXTURE
-
-if TYPE_CHECKING:
-    from sqlalchemy import CursorResult
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
-    from tools.fixture.reader import SeedTrace
+from tools.fixture.reader import SeedTrace
+from tools.importing import statements as sql
 
 SEED_USER_EMAIL = "seeds@commontrace.internal"
 SEED_USER_NAME = "CommonTrace Seeds"
 STEPS = 5
 """How often an import tells what it does next."""
-PROGRESS_AFTER = 1.0
-"""Seconds after which a terminal shows it."""
 
 OnStep = Callable[[str], None]
 """Is told what the import does next."""
@@ -164,8 +155,6 @@ async def _plan_counts(connection: AsyncConnection) -> dict[str, int]:
 
 
 async def _write(connection: AsyncConnection, on_step: OnStep) -> ImportResult:
-    from app.models.trace import TraceStatus
-
     skipped = (await _plan_counts(connection)).get("skip", 0)
     contributor_id = await get_or_create_seed_user(connection)
     on_step("Writing traces")
@@ -190,8 +179,6 @@ async def _write(connection: AsyncConnection, on_step: OnStep) -> ImportResult:
 async def _execute(
     connection: AsyncConnection, statement: str, **parameters: Any
 ) -> CursorResult[Any]:
-    from sqlalchemy import text
-
     return await connection.execute(text(statement), parameters)
 
 
@@ -202,64 +189,3 @@ async def _copy(
     raw = await connection.get_raw_connection()
     assert raw.driver_connection is not None
     await raw.driver_connection.copy_records_to_table(table, records=rows, columns=columns)
-
-
-@click.command()
-@click.option(
-    "--fixtures-path",
-    default=FIXTURE,
-    type=click.Path(path_type=Path),
-    help="The fixture; api/fixtures/seed_traces.json by default.",
-)
-@click.option("--database-url", help="The target; DATABASE_URL by default.")
-@click.option("--dry-run", is_flag=True, help="Print what would change, and write nothing.")
-@click.option("--prune", is_flag=True, help="Delete imported traces whose seed is gone.")
-def main(fixtures_path: Path, database_url: str | None, dry_run: bool, prune: bool) -> None:
-    """Load the fixture into the target database.
-
-    New seeds are inserted, changed ones updated in place, the others skipped; traces that are not
-    seeds are never touched. Without DATABASE_URL the target is the embedded database.
-    """
-    from tools.fixture.reader import read_fixture
-
-    seeds = read_fixture(fixtures_path)
-    result = asyncio.run(_import(seeds, database_url, dry_run=dry_run, prune=prune))
-    for change in result.changes:
-        click.echo(change)
-    done = "Nothing written; an import would give" if dry_run else "Seed import complete"
-    click.echo(f"{done}: {result}")
-
-
-async def _import(
-    seeds: Sequence[SeedTrace], database_url: str | None, *, dry_run: bool, prune: bool
-) -> ImportResult:
-    from app.config import load_settings
-    from app.database import connected_engine, database_errors
-
-    settings = load_settings(database_url=database_url)
-    async with connected_engine(settings, needs=sql.NEEDED_COLUMNS) as engine:
-        with database_errors("the import failed, nothing was written"), _progress() as on_step:
-            return await import_seeds(engine, seeds, dry_run=dry_run, prune=prune, on_step=on_step)
-
-
-@contextmanager
-def _progress() -> Iterator[OnStep]:
-    """A progress bar on standard error, from `PROGRESS_AFTER` on, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda step: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    progress = Progress(console=Console(stderr=True), transient=True)
-    task = progress.add_task("", total=STEPS, completed=-1)  # the first step starts at 0
-    timer = asyncio.get_running_loop().call_later(PROGRESS_AFTER, progress.start)
-    try:
-        yield lambda step: progress.update(task, description=step, advance=1)
-    finally:
-        timer.cancel()
-        progress.stop()
-
-
-if __name__ == "__main__":
-    main()

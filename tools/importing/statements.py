@@ -1,8 +1,10 @@
-"""The SQL of the import; `tools.import_seeds` says in which order.
+"""The SQL of the import; `tools.importing.importer` says in which order.
 
 Only columns of the design are named, whatever else the target's tables have. Casts between json and
 jsonb are left to PostgreSQL, so that `metadata_json` may be of either type.
 """
+
+from app.database.notifications import TRACES_CHANGED
 
 NEEDED_COLUMNS = {
     "users": ["id", "email", "display_name", "is_seed", "created_at", "updated_at"],
@@ -31,7 +33,7 @@ NEEDED_COLUMNS = {
 
 LOCK = "SELECT pg_advisory_xact_lock(:key)"
 
-NOTIFY = "SELECT pg_notify('traces_changed', '')"
+NOTIFY = f"SELECT pg_notify('{TRACES_CHANGED}', '')"
 """Wakes the embedding workers when the transaction commits."""
 
 INSERT_SEED_USER = """

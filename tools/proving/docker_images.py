@@ -1,7 +1,7 @@
 """The Docker engine and the base images that proofs build on.
 
 Where a hub answers, the images are pulled. Where none does, stand-ins are built from Debian's
-packages and from the programs in the wheels, as ``tools/proofs/images/images.toml`` says; they
+packages and from the programs in the wheels, as `tools/proofs/images/images.toml` says; they
 carry a label, so that a report can tell them from the real ones.
 """
 
@@ -16,15 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.pins import digest
-from tools.proving.runtime import (
-    Layout,
-    Say,
-    SetupError,
-    environment,
-    locked,
-    run_logged,
-    step,
-)
+from tools.proving.runtime import Layout, SetupError, environment
+from tools.proving.setup import Log, locked, run_logged, step
 
 LABEL = "commontrace.stand-in"
 DEFINITION = "commontrace.definition"
@@ -37,35 +30,32 @@ NOT_IN_SLIM = (
     "var/cache/apt",
     "var/lib/apt/lists",
 )
-ENGINE_PATIENCE = 20
+ENGINE_TIMEOUT = 20
 """Seconds that the engine has to answer."""
-PULL_PATIENCE = 20
+PULL_TIMEOUT = 20
 """Seconds that a hub has to answer the first time."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """A base image: its names, and how the stand-in is built.
-
-    Attributes:
-        tags: the names; the first one is what other images refer to.
-        folder: the folder of the Dockerfile.
-        base: the image that the stand-in is built on, unless the Dockerfile's own.
-        files: what the build context holds besides the folder: place in it -> place in the runtime.
-        args: build arguments.
-    """
+    """A base image: its names, and how the stand-in is built."""
 
     tags: list[str]
+    """The names; the first one is what other images refer to."""
     folder: str
+    """The folder of the Dockerfile."""
     base: str = ""
+    """The image that the stand-in is built on, unless the Dockerfile's own."""
     files: dict[str, str] = field(default_factory=dict)
+    """What the build context holds besides the folder: place in it -> place in the runtime."""
     args: dict[str, str] = field(default_factory=dict)
+    """Build arguments."""
 
 
 def engine_answers() -> bool:
     """Return whether a Docker engine answers."""
     try:
-        _docker("version", timeout=ENGINE_PATIENCE)
+        _docker("version", timeout=ENGINE_TIMEOUT)
     except SetupError:
         return False
     return True
@@ -89,12 +79,12 @@ def stand_ins() -> list[str]:
     return [tag for image in read_images() for tag in image.tags if tag in built]
 
 
-def ensure_images(layout: Layout | None = None, say: Say = print) -> list[str]:
+def ensure_images(layout: Layout | None = None, log: Log = print) -> list[str]:
     """Have every base image, pulled or else built, and return the names of the stand-ins.
 
     Args:
         layout: where the runtime is.
-        say: is given one line a finished step, with its time.
+        log: is given one line a finished step, with its time in seconds.
 
     Raises:
         SetupError: where no engine answers or a build fails.
@@ -107,29 +97,29 @@ def ensure_images(layout: Layout | None = None, say: Say = print) -> list[str]:
     images = read_images(layout)
     with locked(layout):
         if _hub_answers():
-            _pull([tag for image in images for tag in image.tags], say)
+            _pull([tag for image in images for tag in image.tags], log)
         else:
-            _build_all(layout, images, say)
+            _build_all(layout, images, log)
     return stand_ins()
 
 
 def _hub_answers() -> bool:
     try:
-        _docker("pull", "-q", "busybox", timeout=PULL_PATIENCE)
+        _docker("pull", "-q", "busybox", timeout=PULL_TIMEOUT)
     except SetupError:
         return False
     return True
 
 
-def _pull(tags: list[str], say: Say) -> None:
+def _pull(tags: list[str], log: Log) -> None:
     real = _names() - _names(f"--filter=label={LABEL}=true")
     for tag in tags:
         if tag not in real:
-            with step(f"pull {tag}", say):
+            with step(f"pull {tag}", log):
                 _docker("pull", "-q", tag)
 
 
-def _build_all(layout: Layout, images: list[Image], say: Say) -> None:
+def _build_all(layout: Layout, images: list[Image], log: Log) -> None:
     definition = _definition(layout)
     built = _names(f"--filter=label={DEFINITION}={definition}")
     missing = [image for image in images if not built.issuperset(image.tags)]
@@ -138,12 +128,12 @@ def _build_all(layout: Layout, images: list[Image], say: Say) -> None:
     gathered(layout).mkdir(exist_ok=True)
     with ThreadPoolExecutor() as pool:
         gatherers = (_gather_debian, _gather_wheels, _gather_npm_cache)
-        tasks = [pool.submit(gather, layout, say) for gather in gatherers]
+        tasks = [pool.submit(gather, layout, log) for gather in gatherers]
     for task in tasks:
         task.result()
 
     def build(image: Image) -> None:
-        with step(f"stand-in {image.tags[0]}", say):
+        with step(f"stand-in {image.tags[0]}", log):
             _build(layout, image, definition)
 
     for wave in _waves(missing):
@@ -159,14 +149,14 @@ def _waves(images: list[Image]) -> list[list[Image]]:
     return groups
 
 
-def _gather_debian(layout: Layout, say: Say) -> None:
+def _gather_debian(layout: Layout, log: Log) -> None:
     """Make the smallest Debian, once; it is kept as an archive."""
     archive = gathered(layout) / "rootfs.tar"
     if archive.exists():
         return
     root, partial = archive.with_suffix(""), archive.with_suffix(".partial")
     shutil.rmtree(root, ignore_errors=True)
-    with step("the smallest Debian", say):
+    with step("the smallest Debian", log):
         run_logged(layout, "debootstrap", ["debootstrap", "--variant=minbase", SUITE, str(root)])
         without = [f"--exclude=./{path}/*" for path in NOT_IN_SLIM]
         run_logged(layout, "tar", ["tar", "-C", str(root), *without, "-cf", str(partial), "."])
@@ -203,18 +193,18 @@ def _source(layout: Layout, place: str) -> Path:
     raise SetupError(f"{place} is not in the runtime; run make prove-setup")
 
 
-def _gather_wheels(layout: Layout, say: Say) -> None:
+def _gather_wheels(layout: Layout, log: Log) -> None:
     """Download the wheels that pip finds in the Python stand-ins."""
     wheels = gathered(layout) / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     download = [str(layout.venv / "bin" / "python"), "-m", "pip", "download", "-q"]
     wanted = ["-r", str(layout.pins / "images" / "python" / "wheels.txt")]
     pins = ["-c", str(layout.pins / "constraints.txt"), "-d", str(wheels)]
-    with step("wheels for the Python images", say):
+    with step("wheels for the Python images", log):
         run_logged(layout, "wheels", [*download, *wanted, *pins])
 
 
-def _gather_npm_cache(layout: Layout, say: Say) -> None:
+def _gather_npm_cache(layout: Layout, log: Log) -> None:
     """Fill the cache that npm finds in the Node stand-ins."""
     scratch, cache = gathered(layout) / "npm-scratch", gathered(layout) / "npm-cache"
     for folder in (scratch, cache):
@@ -222,7 +212,7 @@ def _gather_npm_cache(layout: Layout, say: Say) -> None:
     scratch.mkdir()
     shutil.copy(layout.pins / "images" / "node" / "package.json", scratch)
     install = [str(layout.bin / "npm"), "install", "--ignore-scripts", "--cache", str(cache)]
-    with step("npm cache for the Node images", say):
+    with step("npm cache for the Node images", log):
         run_logged(layout, "npm-cache", install, cwd=scratch)
     shutil.rmtree(scratch)
 
@@ -256,22 +246,3 @@ def _docker(*arguments: str, given: bytes | None = None, timeout: float | None =
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise SetupError(f"docker {arguments[0]} failed: {' '.join(last)}")
     return done.stdout.decode()
-
-
-def main() -> None:
-    """Have the base images that proofs build on; the command behind ``make prove-images``."""
-    import click
-
-    @click.command(help=main.__doc__)
-    def command() -> None:
-        try:
-            names = ensure_images(say=click.echo)
-        except SetupError as problem:
-            raise click.ClickException(str(problem)) from None
-        click.echo(f"the base images are ready; stand-ins: {', '.join(names) or 'none'}")
-
-    command()
-
-
-if __name__ == "__main__":
-    main()

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.proving.runner import Proof, Status
 from tools.content.seed_file import Seed
+from tools.proving.runner import Proof, Status
 
 LINES_SHOWN = 30
 """Lines of output shown of a failed run, the last ones."""
@@ -61,7 +61,7 @@ def summary(proofs: Sequence[Proof], stand_ins: Sequence[str]) -> Iterator[str]:
     for reason in sorted({proof.reason for proof in proofs if proof.reason}):
         number = sum(proof.reason == reason for proof in proofs)
         yield f"{number} skipped: {reason}"
-    if stand_ins and any(proof.seed.command.options.get("needs") == "docker" for proof in proofs):
+    if stand_ins and any(proof.seed.needs_docker for proof in proofs):
         yield f"base images that are stand-ins built here: {', '.join(stand_ins)}"
     yield (
         f"Proofs: {counts[Status.PROVEN]} proven ({cached} cached), "

@@ -20,19 +20,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.paths import PROJECT
-from tools.proving.sandbox import Outcome, Sandbox, home_of
-from tools.proving.postgres import Postgres, postgres
 from tools.content.seed_file import Seed
+from tools.paths import PROJECT
+from tools.proving.postgres import Postgres, postgres
+from tools.proving.sandbox import Outcome, Sandbox, home_of
 
 if TYPE_CHECKING:
     from tools.proving.cache import Cache
     from tools.proving.runtime import Runtime
 
 LINGER = """trap 'status=$?; [ "$status" = 0 ] || sleep 0.1; exit "$status"' EXIT\n"""
-DEFAULT_TIMEOUT = 60
-"""Seconds that a proof may take unless its command says otherwise."""
-CONTROL_PATIENCE = 4
+CONTROL_FACTOR = 4
 """A negative control may take this many times the whole proof's time before it counts as failed."""
 CONTROL_LEAST = 15
 """Seconds that every negative control gets (never more than the proof's own limit)."""
@@ -89,9 +87,9 @@ class Prover:
     _postgres: asyncio.LifoQueue[Postgres | None] = field(init=False)
     _slots: asyncio.Semaphore = field(init=False)
     _engine: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Docker proofs share one engine with its names and ports: one at a time."""
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """pgserver's lock between processes is one object for all, not safe between threads."""
-    """Docker proofs share one engine with its names and ports: one at a time."""
     _servers: ExitStack = field(default_factory=ExitStack)
 
     async def __aenter__(self) -> Prover:
@@ -120,13 +118,12 @@ class Prover:
 
     async def prove(self, seed: Seed) -> Proof:
         """Prove one seed: the whole proof, then its negative controls."""
-        needs_docker = seed.command.options.get("needs") == "docker"
-        if needs_docker and not self.docker:
+        if seed.needs_docker and not self.docker:
             return Proof(seed, Status.SKIPPED, reason="needs Docker, and no engine answers")
         if self.cache and (seconds := self.cache.seconds_of(seed)) is not None:
             return Proof(seed, Status.PROVEN, seconds, cached=True)
         async with AsyncExitStack() as stack:
-            if needs_docker:
+            if seed.needs_docker:
                 await stack.enter_async_context(self._engine)
             await stack.enter_async_context(self._slots)
             proof = await self._prove(seed)
@@ -141,14 +138,13 @@ class Prover:
 
     async def _prove(self, seed: Seed) -> Proof:
         begin = time.perf_counter()
-        timeout = float(seed.command.options.get("timeout", DEFAULT_TIMEOUT))
-        whole = await self._run(seed, None, timeout)
+        whole = await self._run(seed, None, seed.timeout)
         if not whole.passed:
             return Proof(seed, Status.FAILED, time.perf_counter() - begin, whole)
-        patience = min(timeout, max(CONTROL_LEAST, CONTROL_PATIENCE * whole.seconds))
+        timeout = min(seed.timeout, max(CONTROL_LEAST, CONTROL_FACTOR * whole.seconds))
         superfluous = []
         for name in seed.solution_files:
-            control = await self._run(seed, name, patience)
+            control = await self._run(seed, name, timeout)
             if control.passed:
                 superfluous.append(name)
         status = Status.SUPERFLUOUS if superfluous else Status.PROVEN
@@ -158,28 +154,27 @@ class Prover:
 
     async def _run(self, seed: Seed, without: str | None, timeout: float) -> Outcome:
         """Run a seed's command in a fresh folder that holds its files, all but `without`."""
-        command = seed.command
-        needs_docker = command.options.get("needs") == "docker"
-        text = "".join(seed.files.values()) + command.code
         with self._folder(seed, without) as folder:
             async with AsyncExitStack() as stack:
-                environment = self._environment(folder, needs_docker)
+                environment = self._environment(folder, seed)
                 read_only = _checkout()
-                if not needs_docker:  # else `docker build .` would send half a gigabyte of modules
+                if (
+                    not seed.needs_docker
+                ):  # else `docker build .` would send half a gigabyte of modules
                     read_only |= self._node_modules(folder)
-                if "DATABASE_URL" in text:
+                if seed.names("DATABASE_URL"):
                     server = await stack.enter_async_context(self._server())
                     environment["DATABASE_URL"] = await stack.enter_async_context(server.database())
                     read_only[server.socket_folder] = server.socket_folder
-                script = command.code
-                if "REDIS_URL" in text:
-                    script = self._start_redis(environment, needs_docker) + script
+                script = seed.command.code
+                if seed.names("REDIS_URL"):
+                    script = self._start_redis(environment, network=seed.needs_docker) + script
                 return await self.sandbox.run(
                     script,
                     folder,
                     environment=environment,
                     timeout=timeout,
-                    network=needs_docker,
+                    network=seed.needs_docker,
                     read_only=read_only,
                 )
 
@@ -195,7 +190,7 @@ class Prover:
         files = seed.files
         names = {name.partition("/")[0] for name in files}
         for default in self.runtime.defaults:
-            if default.name not in names and seed.command.options.get("needs") != "docker":
+            if default.name not in names and not seed.needs_docker:
                 shutil.copy(default, folder)
         for name, text in files.items():
             if name != without:
@@ -214,7 +209,7 @@ class Prover:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(home, ignore_errors=True)
 
-    def _environment(self, folder: Path, needs_docker: bool) -> dict[str, str]:
+    def _environment(self, folder: Path, seed: Seed) -> dict[str, str]:
         # The folder's own view of node_modules goes first: a package has one path, so one copy.
         environment = self.runtime.environment | {
             "PATH": f"{folder / 'node_modules' / '.bin'}:{self.runtime.path}",
@@ -224,7 +219,7 @@ class Prover:
             "NO_COLOR": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        if needs_docker and (host := os.environ.get("DOCKER_HOST")):
+        if seed.needs_docker and (host := os.environ.get("DOCKER_HOST")):
             environment["DOCKER_HOST"] = host
         return environment
 
@@ -251,7 +246,7 @@ class Prover:
         finally:
             self._postgres.put_nowait(server)
 
-    def _start_redis(self, environment: dict[str, str], network: bool) -> str:
+    def _start_redis(self, environment: dict[str, str], *, network: bool) -> str:
         """Set REDIS_URL; return the lines that start an empty server inside the sandbox.
 
         It lives and dies with the run, so nothing has to be flushed and no run sees another's.

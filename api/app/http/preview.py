@@ -18,5 +18,5 @@ class Preview(Protocol):
     def problems_of(self, slug: str) -> Sequence[str]:
         """Return what the rules find wrong with a seed, one line each."""
 
-    def broken(self) -> Sequence[str]:
-        """Return the problems of the seeds that cannot be shown at all."""
+    def problems(self) -> Sequence[str]:
+        """Return what the rules find wrong with any seed, one line each."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING
+
+from app.markdown import read_info
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -72,15 +73,12 @@ def _render_fence(
 ) -> str:
     """Render a block of code as a figure: its file name, a copy button, the code."""
     token = tokens[index]
-    try:
-        language, *options = shlex.split(token.info) or [""]
-    except ValueError:
-        language, options = token.info.split(" ")[0], []
-    title = next((o.removeprefix("title=") for o in options if o.startswith("title=")), language)
+    info = read_info(token.info)
+    title = info.options.get("title", info.language)
     return (
         f'<figure class="code"><figcaption><span>{escape(title)}</span>'
         '<button type="button" class="copy">Copy</button></figcaption>'
-        f"{_highlight(token.content, language)}</figure>\n"
+        f"{_highlight(token.content, info.language)}</figure>\n"
     )
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database.locks import AdvisoryLock
-from app.search.terms import VERSION, document_terms, split_code, tsvector_literal
+from app.markdown import split_code
+from app.search.terms import VERSION, document_terms, tsvector_literal
 
 BATCH = 1000
 """Documents written in one transaction."""

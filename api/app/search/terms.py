@@ -90,7 +90,6 @@ _ASCII, _EAST_ASIAN = "[a-zA-Z0-9]", "[\u0e00-\u0eff\u3040-\ud7af]"  # Thai to H
 _SCRIPTS = re.compile(rf"(?<={_ASCII})(?={_EAST_ASIAN})|(?<={_EAST_ASIAN})(?={_ASCII})")
 _DOT_JS = re.compile(r"(?i)\b(next|node|react|vue|express|nuxt|three|alpine)\.js\b")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+[a-z]*")  # ERR, Http2, 404
-_FENCE = re.compile(r"^(?:```|~~~).*$", re.MULTILINE)
 
 _NO_APOSTROPHES = str.maketrans("", "", "'’")
 
@@ -132,12 +131,6 @@ def words(text: str) -> list[str]:
 def terms(text: str) -> Iterator[tuple[str, ...]]:
     """For each word of a text that has any, its terms."""
     return (found for word in words(text) if (found := word_terms(word)))
-
-
-def split_code(markdown: str) -> tuple[str, str]:
-    """The prose and the fenced code of a Markdown text."""
-    pieces = _FENCE.split(markdown)
-    return "\n".join(pieces[::2]), "\n".join(pieces[1::2])
 
 
 def document_terms(fields: Iterable[tuple[str, str]]) -> dict[str, str]:

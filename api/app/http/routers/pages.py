@@ -53,7 +53,7 @@ async def search_page(request: Request, q: Question = "") -> Response:
         "results": await _search(request, q),
         "categories": await traces.list_categories(_service(request).engine),
         "tags": (await traces.list_tags(_service(request).engine))[:40],
-        "problems": preview.broken() if preview else [],
+        "problems": preview.problems() if preview else [],
     }
     return templates.TemplateResponse(request, "search.html", context)
 
