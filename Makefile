@@ -74,7 +74,7 @@ test: dev-setup  ## run the tests
 	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 eval: dev-setup  ## measure how often search finds the right trace first
-	@$(RUN) bench.relevance $(ARGS)
+	@$(RUN) evaluation $(ARGS)
 
 bench: dev-setup  ## measure build, import, embedding and search against named rivals
 	@$(RUN) bench

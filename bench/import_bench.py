@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from app.config import Settings
-from app.database import connected_engine, session_factory
+from app.database import connected_engine
 from app.models import Tag, Trace, TraceStatus, User, trace_tags
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -41,7 +41,7 @@ async def row_by_row(engine: AsyncEngine, fixture: Path) -> float:
     """Seconds that the row-by-row way takes, reading the fixture included."""
     start = time.perf_counter()
     elements = json.loads(fixture.read_bytes())
-    async with session_factory(engine)() as session:
+    async with AsyncSession(engine, expire_on_commit=False) as session:
         user = await _user(session)
         for element in elements:
             await _import_one(session, element, user)

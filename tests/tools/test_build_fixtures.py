@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from tools.build_fixtures import main
-from tools.fixture.compiler import fixture_schema
+from tools.content.schema import fixture_schema
 from tools.paths import FIXTURE, SAMPLES
 
 SEED = """\

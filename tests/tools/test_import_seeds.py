@@ -1,400 +1,232 @@
-"""The import, from the fixture's bytes to the rows of a real database."""
+"""`python -m tools.import_seeds`: what it prints, how it ends, and what it refuses."""
 
 import asyncio
 import json
+import os
+import pty
+import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from app.config import Settings
-from app.database import connected_engine
-from import_helpers import (
-    Element,
-    add_trace,
-    element,
-    embed_all,
-    is_awaited,
-    load,
-    only,
-    rows,
-    start_import,
-    stored,
-    until,
-)
-from sqlalchemy import event, text
+from app.database.locks import AdvisoryLock
+from click.testing import CliRunner, Result
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.fixture.reader import FixtureError
-from tools.import_seeds import ImportResult, get_or_create_seed_user
+from tests.support.imports import element, load, rows, start_import, stored
+from tools.import_seeds import main
 
-# What a first import writes
-
-
-async def test_a_seed_becomes_a_validated_trace(engine: AsyncEngine) -> None:
-    assert str(await load(engine, element())) == "1 inserted, 0 skipped"
-
-    row = await only(engine)
-    assert row["title"] == "The title of the seed called one"
-    assert row["context_text"] == element()["context"]
-    assert row["solution_text"] == "What mends one."
-    assert row["tags"] == ["asyncio", "python"]
-    assert (row["status"], row["is_seed"]) == ("validated", True)
-    assert (row["trust_score"], row["confirmation_count"]) == (1.0, 2)
-    assert (row["agent_model"], row["agent_version"]) == ("claude-opus-4-6", "1.0")
-    assert row["embedding"] is None
-    assert row["metadata_json"]["slug"] == "python/one"
-    assert row["metadata_json"]["proven_with"] == {"pytest": "9.0"}
-    assert len(row["metadata_json"]["content_hash"]) == 64
+Import = Callable[..., Awaitable[Result]]
 
 
-async def test_the_id_is_the_same_in_every_database(engine: AsyncEngine) -> None:
-    await load(engine, element())
-    assert str((await only(engine))["id"]) == "99b1c313-8b1a-5338-ad1a-d197d1b0c4ba"
+@pytest.fixture
+def run(database_url: str, tmp_path: Path) -> Import:
+    """Run the command on this test's database, with elements or with bytes as its fixture."""
+    path = tmp_path / "fixture.json"
+
+    async def run_import(fixture: Any, *options: str) -> Result:
+        path.write_bytes(
+            fixture if isinstance(fixture, bytes) else json.dumps(fixture, indent=2).encode()
+        )
+        arguments = ["--fixtures-path", str(path), "--database-url", database_url, *options]
+        # In a thread, because the command runs an event loop of its own.
+        return await asyncio.to_thread(CliRunner().invoke, main, arguments)
+
+    return run_import
 
 
-async def test_seeds_belong_to_the_seed_user(engine: AsyncEngine) -> None:
-    await load(engine, element("one"), element("two"))
-    (user,) = await rows(engine, "SELECT * FROM users")
-    assert (user["email"], user["display_name"], user["is_seed"]) == (
-        "seeds@commontrace.internal",
-        "CommonTrace Seeds",
-        True,
-    )
-    assert {row["contributor_id"] for row in (await stored(engine)).values()} == {user["id"]}
-
-
-async def test_the_seed_user_is_made_once(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        first = await get_or_create_seed_user(connection)
-        assert await get_or_create_seed_user(connection) == first
-
-
-async def test_tags_that_differ_only_in_case_become_one(engine: AsyncEngine) -> None:
-    await load(engine, element(tags=["Python", "python", " PYTHON "]))
-    assert (await only(engine))["tags"] == ["python"]
-
-
-async def test_an_existing_tag_is_used_again(engine: AsyncEngine) -> None:
-    (tag,) = await rows(engine, "INSERT INTO tags (name) VALUES ('python') RETURNING id")
-    await load(engine, element())
-    names = await rows(engine, "SELECT id, name FROM tags ORDER BY name")
-    assert [(row["name"], row["id"] == tag["id"]) for row in names] == [
-        ("asyncio", False),
-        ("python", True),
+async def test_the_last_line_says_what_was_done(run: Import) -> None:
+    one, two = element("one"), element("two")
+    changed = element("one", solution="Another solution. " * 20)
+    runs = [
+        (await run([one, two])).stdout,
+        (await run([one, two])).stdout,
+        (await run([changed, two])).stdout,
+        (await run([one], "--prune")).stdout,
+    ]
+    assert runs == [
+        "Seed import complete: 2 inserted, 0 skipped\n",
+        "Seed import complete: 0 inserted, 2 skipped\n",
+        "Seed import complete: 0 inserted, 1 skipped, 1 updated\n",
+        "Seed import complete: 0 inserted, 0 skipped, 1 updated, 1 pruned\n",
     ]
 
 
-async def test_an_invalid_tag_is_an_error_and_not_dropped(engine: AsyncEngine) -> None:
-    with pytest.raises(FixtureError, match="python/one: invalid tag 'c#'"):
-        await load(engine, element(tags=["python", "C#"]))
-    assert await stored(engine) == {}
-
-
-# What a later import does
-
-
-async def test_a_second_import_skips_all_and_touches_no_row(engine: AsyncEngine) -> None:
-    await load(engine, element("one"), element("two"))
-    before = await stored(engine)
-    assert str(await load(engine, element("one"), element("two"))) == "0 inserted, 2 skipped"
-    assert await stored(engine) == before
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"title": "Another title for the seed called one"},
-        {"context": "Another context. ".ljust(300, "y")},
-        {"solution": "Another solution."},
-        {"tags": ["python", "threads"]},
-        {"tags": ["python", "asyncio", "threads"]},
-        {"tags": ["asyncio", "trio"]},
-    ],
-    ids=lambda changes: f"{next(iter(changes))}-{len(str(changes))}",
-)
-async def test_an_edit_updates_the_row_in_place(engine: AsyncEngine, changes: Element) -> None:
-    await load(engine, element("one"), element("two"))
-    await embed_all(engine)
-    before = await stored(engine)
-
-    edited = element("one", **changes)
-    assert str(await load(engine, edited, element("two"))) == "0 inserted, 1 skipped, 1 updated"
-
-    after = await stored(engine)
-    row = after[edited["title"]]
-    assert row["id"] == before["The title of the seed called one"]["id"]
-    assert row["context_text"] == edited["context"]
-    assert row["solution_text"] == edited["solution"]
-    assert row["tags"] == sorted(edited["tags"])
-    assert row["embedding"] is None
-    assert row["embedding_model_id"] is None
-    assert row["embedding_model_version"] is None
-    assert row["updated_at"] > row["created_at"]
-    two = "The title of the seed called two"
-    assert after[two] == before[two]
-    assert str(await load(engine, edited, element("two"))) == "0 inserted, 2 skipped"
-
-
-@pytest.mark.parametrize(
-    "changes", [{"proven_with": {}}, {"agent_version": "1.1"}, {"agent_model": "other"}]
-)
-async def test_an_edit_beside_the_content_keeps_the_vector(
-    engine: AsyncEngine, changes: Element
+async def test_a_dry_run_prints_every_change_and_writes_nothing(
+    run: Import, engine: AsyncEngine
 ) -> None:
-    await load(engine, element())
-    await embed_all(engine)
-    assert str(await load(engine, element(**changes))) == "0 inserted, 0 skipped, 1 updated"
-    row = await only(engine)
-    assert row["embedding"] is not None
-    assert row["agent_version"] == changes.get("agent_version", "1.0")
-    assert row["agent_model"] == changes.get("agent_model", "claude-opus-4-6")
-    assert row["metadata_json"]["proven_with"] == changes.get("proven_with", {"pytest": "9.0"})
-
-
-async def test_the_order_of_tags_is_no_change(engine: AsyncEngine) -> None:
-    await load(engine, element(tags=["python", "asyncio"]))
-    result = await load(engine, element(tags=["asyncio", "python"]))
-    assert str(result) == "0 inserted, 1 skipped"
-
-
-async def test_an_edit_in_the_database_is_mended(engine: AsyncEngine) -> None:
-    await load(engine, element())
-    await rows(engine, "UPDATE traces SET solution_text = 'vandalized'")
-    assert str(await load(engine, element())) == "0 inserted, 0 skipped, 1 updated"
-    assert (await only(engine))["solution_text"] == "What mends one."
-
-
-async def test_an_update_keeps_what_others_wrote(engine: AsyncEngine) -> None:
-    await load(engine, element())
-    await rows(
-        engine,
-        """
-        UPDATE traces SET trust_score = 0.4, confirmation_count = 7, status = 'pending',
-            metadata_json = (metadata_json::jsonb || '{"votes": 3}')::json
-        """,
-    )
-    await load(engine, element(solution="Another solution."))
-    row = await only(engine)
-    assert (row["trust_score"], row["confirmation_count"], row["status"]) == (0.4, 7, "pending")
-    assert row["metadata_json"]["votes"] == 3
-    assert row["metadata_json"]["slug"] == "python/one"
-
-
-# Identity
-
-
-async def test_a_moved_seed_keeps_its_row(engine: AsyncEngine) -> None:
-    await load(engine, element())
-    await embed_all(engine)
-    before = await only(engine)
-    moved = element(slug="database/elsewhere")
-    assert str(await load(engine, moved)) == "0 inserted, 0 skipped, 1 updated"
-    row = await only(engine)
-    assert (row["id"], row["metadata_json"]["slug"]) == (before["id"], "database/elsewhere")
-    assert row["embedding"] is not None, "the content is the same"
-
-
-async def test_a_new_seed_at_the_place_of_a_moved_one_is_another_row(engine: AsyncEngine) -> None:
-    await load(engine, element())
-    moved = element(slug="database/elsewhere")
-    await load(engine, moved)
-    newcomer = element(title="Quite another problem at the old place")
-    assert str(await load(engine, moved, newcomer)) == "1 inserted, 1 skipped"
-    assert str(await load(engine, moved, newcomer)) == "0 inserted, 2 skipped"
-    assert len({row["id"] for row in (await stored(engine)).values()}) == 2
-
-
-async def test_a_moved_seed_and_a_new_one_at_its_place_in_one_import(engine: AsyncEngine) -> None:
-    """The slug goes first: the row at the slug becomes the newcomer's."""
-    await load(engine, element())
-    moved = element(slug="database/elsewhere")
-    newcomer = element(title="Quite another problem at the old place")
-    assert str(await load(engine, moved, newcomer)) == "1 inserted, 0 skipped, 1 updated"
-    slugs = {title: row["metadata_json"]["slug"] for title, row in (await stored(engine)).items()}
-    assert slugs == {moved["title"]: "database/elsewhere", newcomer["title"]: "python/one"}
-
-
-async def test_two_seeds_may_swap_their_titles(engine: AsyncEngine) -> None:
-    one, two = element("one"), element("two")
-    await load(engine, one, two)
+    kept, edited, gone = element("kept"), element("edited"), element("gone")
+    await load(engine, kept, edited, gone)
     before = await stored(engine)
-    swapped = [one | {"title": two["title"]}, two | {"title": one["title"]}]
-    assert str(await load(engine, *swapped)) == "0 inserted, 0 skipped, 2 updated"
-    after = await stored(engine)
-    assert after[two["title"]]["id"] == before[one["title"]]["id"]
-    assert after[one["title"]]["id"] == before[two["title"]]["id"]
-    assert after[two["title"]]["solution_text"] == "What mends one."
+    edited |= {"title": "A better title for the edited seed", "tags": ["python", "trio"]}
+
+    result = await run([kept, edited, element("new")], "--dry-run", "--prune")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "insert python/new: The title of the seed called new",
+        "prune python/gone: The title of the seed called gone",
+        "update python/edited: A better title for the edited seed (title, tags, metadata)",
+        "Nothing written; an import would give: 1 inserted, 1 skipped, 1 updated, 1 pruned",
+    ]
+    assert await stored(engine) == before
+    assert [row["name"] for row in await rows(engine, "SELECT name FROM tags ORDER BY name")] == [
+        "asyncio",
+        "python",
+    ]
 
 
-async def test_a_trace_that_is_no_seed_is_not_touched(engine: AsyncEngine) -> None:
-    """Not even one with a seed's title, slug and id."""
-    await load(engine, element())
-    await rows(engine, "UPDATE traces SET is_seed = false, solution_text = 'mine'")
-    before = await only(engine)
-    assert str(await load(engine, element(), prune=True)) == "1 inserted, 0 skipped"
-    found = await rows(engine, "SELECT *, xmin::text AS version FROM traces ORDER BY is_seed")
-    assert [row["is_seed"] for row in found] == [False, True]
-    assert {**found[0], "tags": before["tags"]} == dict(before)
+async def test_a_dry_run_on_an_empty_target_makes_no_user(run: Import, engine: AsyncEngine) -> None:
+    result = await run([element()], "--dry-run")
+    assert result.stdout.endswith("1 inserted, 0 skipped\n")
+    assert await rows(engine, "SELECT id FROM users") == []
 
 
-async def test_a_seed_row_without_a_slug_is_known_by_its_title(engine: AsyncEngine) -> None:
-    known = await add_trace(engine, element()["title"], is_seed=True)
-    assert str(await load(engine, element())) == "0 inserted, 0 skipped, 1 updated"
-    row = await only(engine)
-    assert (row["id"], row["solution_text"]) == (known, "What mends one.")
-    assert row["metadata_json"]["slug"] == "python/one"
+async def test_tags_of_a_fixture_are_normalized(run: Import, engine: AsyncEngine) -> None:
+    result = await run([element(tags=["Python", "python", " AsyncIO"])])
+    assert result.stdout == "Seed import complete: 1 inserted, 0 skipped\n"
+    (row,) = (await stored(engine)).values()
+    assert row["tags"] == ["asyncio", "python"]
 
 
-async def test_metadata_that_is_no_object_is_replaced(engine: AsyncEngine) -> None:
-    await add_trace(engine, element()["title"], is_seed=True, metadata_json="[1, 2]")
-    await load(engine, element())
-    assert (await only(engine))["metadata_json"]["slug"] == "python/one"
+def without(field: str) -> dict[str, Any]:
+    """An element that lacks a field."""
+    return {name: value for name, value in element("two").items() if name != field}
 
 
-async def test_of_two_rows_with_one_title_the_older_becomes_the_seed(engine: AsyncEngine) -> None:
-    older = await add_trace(engine, element()["title"], is_seed=True)
-    newer = await add_trace(engine, element()["title"], is_seed=True)
-    assert str(await load(engine, element())) == "0 inserted, 0 skipped, 1 updated"
-    assert str(await load(engine, element(), prune=True)) == "0 inserted, 1 skipped"
-    found = {row["id"]: row for row in await rows(engine, "SELECT * FROM traces")}
-    assert found[older]["solution_text"] == "What mends one."
-    assert found[newer]["solution_text"] == "by hand"
+BROKEN = {
+    "empty file": (b"", r":1:1: not valid JSON: Expecting value"),
+    "cut off": (b'[{"slug": "python/one",\n "ti', r":2:2: not valid JSON"),
+    "not UTF-8": (b'[{"title": "caf\xe9"}]', r": byte 15 is not UTF-8"),
+    "not an array": ({"slug": "a/b"}, r": the file: .*; expected an array of seeds"),
+    "no seeds": ([], r": the file: .*; expected an array of seeds, at least one"),
+    "no object": ([element(), 7], r": \[1\]: 7 is not of type \"object\"; expected an object"),
+    "field missing": (
+        [element(), without("tags")],
+        r"\[1\] \(python/two\): \"tags\" is a required",
+    ),
+    "unknown field": ([element(extra=1)], r"\[0\] \(python/one\): .*'extra' was unexpected"),
+    "wrong type": ([element(context=None)], r"\[0\]\.context \(python/one\): null is not of type"),
+    "title too short": ([element(title="Short")], r"\[0\]\.title .*25 to 100 characters"),
+    "context too long": ([element(context="x" * 1201)], r"\[0\]\.context .*200 to 1200 characters"),
+    "solution too long": ([element(solution="x" * 5001)], r"\[0\]\.solution .*200 to 5000 char"),
+    "blank solution": ([element(solution=" \n ")], r"\[0\]\.solution .*200 to 5000 characters"),
+    "slug without category": ([element(slug="one")], r"\[0\]\.slug \(one\): .*category/name"),
+    "slug with parents": ([element(slug="../one")], r"\[0\]\.slug \(\.\./one\): .*category/name"),
+    "one tag": ([element(tags=["python"])], r"\[0\]\.tags .*; expected 2 to 5 different tags"),
+    "invalid tag": ([element(tags=["python", "c#"])], r"\[0\]\.tags\[1\] .*\"c#\" does not match"),
+    "long tag": ([element(tags=["python", "x" * 51])], r"\[0\]\.tags\[1\] .*at most 50 of them"),
+    "tag no text": ([element(tags=["python", 3])], r"\[0\]\.tags\[1\] .*: 3 is not of type"),
+    "version no text": ([element(proven_with={"a": 1})], r"\[0\]\.proven_with\.a .*: 1 is not"),
+    "NUL": ([element(solution="a\0b")], r"\[0\]\.solution \(python/one\): .*no NUL"),
+    "half a surrogate pair": (
+        json.dumps([element(), element("two", context="\ud800" * 300)]).encode(),
+        r"\[1\] \(python/two\): holds half a surrogate pair",
+    ),
+    "half a pair in a slug": ([element(slug="\ud800")], r"\[0\]: holds half a surrogate pair"),
+    "slug twice": (
+        [element("one"), element("two", slug="python/one")],
+        r"\[0\]\.slug .*stands more than once\n.*\[1\]\.slug .*stands more than once",
+    ),
+    "title twice": (
+        [element("one"), element("two", title=element("one")["title"])],
+        r"\[0\]\.title .*stands more than once\n.*\[1\]\.title .*stands more than once",
+    ),
+    "deeply nested": (b"[" * 100_000, r": nested too deeply"),
+    "not a number": (b'[{"slug": NaN}]', r"\[0\]"),
+}
 
 
-async def test_two_rows_with_one_slug_do_not_stop_an_import(engine: AsyncEngine) -> None:
-    await load(engine, element())
-    await rows(
-        engine,
-        """
-        INSERT INTO traces
-            (title, context_text, solution_text, contributor_id, metadata_json, is_seed)
-        SELECT title, context_text, solution_text, contributor_id, metadata_json, true FROM traces
-        """,
-    )
-    assert str(await load(engine, element())) == "0 inserted, 1 skipped"
-
-
-# Seeds that are gone
-
-
-async def test_a_row_whose_seed_is_gone_is_left_alone(engine: AsyncEngine) -> None:
-    await load(engine, element("one"), element("two"))
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_broken_fixture_gives_a_line_and_writes_nothing(
+    run: Import, engine: AsyncEngine, name: str
+) -> None:
+    await load(engine, element("kept"))
     before = await stored(engine)
-    assert str(await load(engine, element("one"))) == "0 inserted, 1 skipped"
+    fixture, message = BROKEN[name]
+
+    result = await run(fixture, "--prune")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert re.search(message, result.stderr), result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert "fixture.json" in result.stderr
+    assert all(len(line.partition(".json")[2]) < 250 for line in result.stderr.splitlines())
     assert await stored(engine) == before
 
 
-async def test_prune_deletes_it(engine: AsyncEngine) -> None:
+async def test_every_problem_is_named_up_to_a_limit(run: Import) -> None:
+    result = await run([element(f"number-{n}", title="Short") for n in range(15)])
+    assert result.stderr.count("fixture.json: [") == 15
+    result = await run([element(f"number-{n}", title="Short") for n in range(50)])
+    assert result.stderr.count("fixture.json: [") == 20
+    assert result.stderr.endswith("fixture.json: and 30 more\n")
+
+
+def test_a_missing_fixture_says_how_to_make_it(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["--fixtures-path", str(tmp_path / "none.json")])
+    assert result.exit_code == 1
+    assert "none.json: No such file or directory; run `make fixtures`" in result.stderr
+
+
+def test_an_unknown_option_is_wrong_usage() -> None:
+    assert CliRunner().invoke(main, ["--purge"]).exit_code == 2
+
+
+async def test_a_target_that_refuses_gives_a_line_and_keeps_its_rows(
+    run: Import, engine: AsyncEngine
+) -> None:
     await load(engine, element("one"), element("two"))
-    result = await load(engine, element("one"), prune=True)
-    assert str(result) == "0 inserted, 1 skipped, 1 pruned"
-    assert (await only(engine))["metadata_json"]["slug"] == "python/one"
-    assert len(await rows(engine, "SELECT 1 FROM trace_tags")) == 2
+    await rows(engine, "CREATE TABLE votes (trace_id uuid REFERENCES traces (id))")
+    await rows(engine, "INSERT INTO votes SELECT id FROM traces")
+    before = await stored(engine)
+
+    result = await run([element("three")], "--prune")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: the import failed, nothing was written: ")
+    assert 'table "votes"' in result.stderr
+    assert await stored(engine) == before
 
 
-async def test_prune_deletes_only_what_an_import_made(engine: AsyncEngine) -> None:
-    await add_trace(engine, "A seed from elsewhere, of no import", is_seed=True)
-    await add_trace(engine, "What a user wrote", is_seed=False, metadata_json='{"slug": "a/b"}')
-    assert str(await load(engine, element(), prune=True)) == "1 inserted, 0 skipped"
-    assert len(await stored(engine)) == 3
-
-
-# Several at once, and the end of one
-
-
-async def test_eight_imports_at_once_leave_what_one_leaves(settings: Settings) -> None:
-    elements = [element(f"number-{n}", tags=["python", f"t{n}"]) for n in range(40)]
-
-    async def one_import() -> ImportResult:
-        async with connected_engine(settings) as engine:
-            return await load(engine, *elements)
-
-    results = await asyncio.gather(*(one_import() for _ in range(8)))
-    assert sorted(map(str, results)) == ["0 inserted, 40 skipped"] * 7 + ["40 inserted, 0 skipped"]
-    async with connected_engine(settings) as engine:
-        assert len(await stored(engine)) == 40
-        assert len(await rows(engine, "SELECT 1 FROM trace_tags")) == 80
-        assert len(await rows(engine, "SELECT 1 FROM users")) == 1
-
-
-async def test_an_import_killed_half_way_leaves_nothing(
+async def test_a_slow_import_shows_progress_on_a_terminal(
     engine: AsyncEngine, database_url: str, tmp_path: Path
 ) -> None:
+    """Made slow by holding the lock of another import; the bar is on standard error."""
     fixture = tmp_path / "fixture.json"
-    fixture.write_text(json.dumps([element("one"), element("two")]))
-    async with engine.begin() as connection:
-        await connection.execute(text("LOCK TABLE trace_tags IN SHARE MODE"))
-        process = await start_import(fixture, database_url)
-        # When it waits to write the tags of the traces, it has written the traces.
-        await until(lambda: is_awaited(engine, "trace_tags"))
-        process.kill()
-        await process.wait()
-    assert await stored(engine) == {}
-    assert str(await load(engine, element("one"), element("two"))) == "2 inserted, 0 skipped"
-
-
-# A target that another application owns
-
-
-async def test_a_target_with_more_columns_and_tables(engine: AsyncEngine) -> None:
-    for statement in (
-        "ALTER TABLE traces ADD COLUMN trace_type varchar(20) NOT NULL DEFAULT 'episodic'",
-        "ALTER TABLE traces ADD COLUMN flagged_at timestamptz",
-        "ALTER TABLE traces ALTER COLUMN metadata_json TYPE jsonb",
-        "ALTER TABLE users ADD COLUMN api_key_hash varchar(64)",
-        "ALTER TABLE tags ADD COLUMN description text",
-        "ALTER TABLE trace_tags DROP CONSTRAINT fk_trace_tags_trace_id_traces",
-        "ALTER TABLE trace_tags ADD FOREIGN KEY (trace_id) REFERENCES traces (id)",
-        "CREATE TABLE votes (trace_id uuid NOT NULL REFERENCES traces (id))",
-        "CREATE TABLE plan (id int)",
-        "DROP TABLE alembic_version, search_documents, search_terms",
-    ):
-        await rows(engine, statement)
-    await load(engine, element("one"), element("two"))
-    await rows(engine, "UPDATE traces SET trace_type = 'semantic', flagged_at = now()")
-    before = await stored(engine)
-
-    changed = element("one", solution="Another solution.")
-    result = await load(engine, changed, prune=True)
-    assert str(result) == "0 inserted, 0 skipped, 1 updated, 1 pruned"
-    row = await only(engine)
-    assert row["solution_text"] == "Another solution."
-    assert row["trace_type"] == "semantic"
-    assert row["flagged_at"] == before[row["title"]]["flagged_at"]
-
-
-# How it goes about it
-
-
-async def test_the_number_of_statements_does_not_grow(engine: AsyncEngine) -> None:
-    async def statements(count: int) -> int:
-        executed = []
-        listener = (
-            engine.sync_engine,
-            "before_cursor_execute",
-            lambda *args: executed.append(args),
+    fixture.write_text(json.dumps([element()]))
+    terminal, stderr = pty.openpty()
+    shown = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(shown), os.fdopen(terminal, "rb", buffering=0)
+    )
+    async with engine.begin() as connection, asyncio.timeout(30):
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.IMPORT}
         )
-        event.listen(*listener)
-        await load(engine, *(element(f"of-{count}-number-{n}") for n in range(count)))
-        event.remove(*listener)
-        return len(executed)
+        process = await start_import(
+            fixture, database_url, stderr=stderr, stdout=asyncio.subprocess.PIPE
+        )
+        os.close(stderr)
+        await shown.readuntil(b"Waiting for other imports")
+    stdout, _ = await process.communicate()
+    assert stdout.decode() == "Seed import complete: 1 inserted, 0 skipped\n"
 
-    assert await statements(2) == await statements(200) < 30
 
-
-async def test_workers_are_told_when_something_changed(engine: AsyncEngine) -> None:
-    told: list[str] = []
-    async with engine.connect() as connection:
-        raw = (await connection.get_raw_connection()).driver_connection
-        assert raw is not None
-        await raw.add_listener("traces_changed", lambda *args: told.append(args[2]))
-
-        async def told_by(*elements: Element, **options: bool) -> int:
-            before = len(told)
-            await load(engine, *elements, **options)
-            await raw.execute("SELECT 1")  # what was notified before comes with the answer
-            return len(told) - before
-
-        assert await told_by(element(), dry_run=True) == 0
-        assert await told_by(element()) == 1
-        assert await told_by(element()) == 0
-        assert await told_by(element(solution="Another solution.")) == 1
+async def test_without_a_terminal_there_is_no_progress(
+    engine: AsyncEngine, settings: Settings, tmp_path: Path
+) -> None:
+    fixture = tmp_path / "fixture.json"
+    fixture.write_text(json.dumps([element()]))
+    assert settings.database_url is not None
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.IMPORT}
+        )
+        process = await start_import(fixture, settings.database_url, stderr=asyncio.subprocess.PIPE)
+    _, stderr = await process.communicate()
+    assert stderr == b""

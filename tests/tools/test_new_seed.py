@@ -33,8 +33,8 @@ def test_the_template_keeps_every_rule(seeds: Path) -> None:
     assert result.exit_code == 0, result.output
     path = seeds / "python/dict-get-returns-none-for-a-missing-key-in.md"
     assert f"Wrote {path}" in result.output
-    seed, findings = check_file(path, seeds)
-    assert seed and seed.title == TITLE and findings == []
+    checked = check_file(path, seeds)
+    assert checked.seed and checked.seed.title == TITLE and checked.findings == []
 
 
 def test_it_asks_for_what_is_not_given(seeds: Path) -> None:

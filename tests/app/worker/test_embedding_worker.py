@@ -24,9 +24,10 @@ from app.services.embeddings import (
 )
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import Counts, EmbeddingRun
-from scratch_traces import add_traces
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.traces import add_traces
 
 POISON = "cannot be embedded"
 

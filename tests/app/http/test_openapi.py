@@ -8,9 +8,10 @@ from pathlib import Path
 
 from app.config import Settings
 from app.main import create_app
-from scratch_traces import add_traces
-from service_process import service_process
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.process import service_process
+from tests.support.traces import add_traces
 
 EXAMPLES = 10
 """Random requests an endpoint, beside the systematic ones."""

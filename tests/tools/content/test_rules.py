@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tools.content.corpus import check_seeds
+from tools.content.corpus import check_corpus
 from tools.content.findings import SeedError
 from tools.content.rules import catalogue, check_seed
 from tools.content.seed_file import CATEGORIES, parse_seed
@@ -44,7 +44,7 @@ def test_there_is_no_sample_without_a_rule() -> None:
 
 
 def test_no_seed_that_stands_breaks_a_rule() -> None:
-    number, findings = check_seeds()
+    number, findings = check_corpus()
     assert number > 0 and [str(f) for f in findings if f.severity == "error"] == []
 
 

@@ -10,12 +10,13 @@ from app.config import Settings
 from app.services.embeddings import LocalEmbedder
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
-from scratch_traces import add_traces
-from service_client import connected_client
-from service_process import service_process
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from test_load import locked_traces, until_waiting
+
+from tests.support.client import connected_client
+from tests.support.locks import locked_traces, until_waiting
+from tests.support.process import service_process
+from tests.support.traces import add_traces
 
 SEARCH = "/api/v1/traces/search"
 SECRET = "my unreleased product docker stop"

@@ -1,4 +1,4 @@
-"""The questions that search is measured on, from `tests/relevance/`, and ways to spoil them."""
+"""The questions that search is measured on, from the files beside this, and ways to spoil them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parents[1] / "tests" / "relevance"
+FOLDER = Path(__file__).parent
 
 SHORTEST_MISSPELT = 5
 """Letters. In shorter words a slip makes another word."""

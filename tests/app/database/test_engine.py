@@ -8,9 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 from app.config import Settings
-from app.database import connected_engine, session_factory
+from app.database import connected_engine
 from app.errors import AppError
-from app.models import Tag
 from sqlalchemy import text
 
 from tools.importing.statements import NEEDED_COLUMNS
@@ -79,14 +78,6 @@ async def test_of_several_hosts_one_that_answers_is_enough(database_url: str) ->
     async with listening_on_tcp(database_url) as port:
         hosts = f"127.0.0.1:1,127.0.0.1:{port}"
         assert await answer(f"postgresql+asyncpg://postgres@{hosts}{name}") == name[1:]
-
-
-async def test_objects_stay_readable_after_a_commit(settings: Settings) -> None:
-    async with connected_engine(settings) as engine, session_factory(engine)() as session:
-        tag = Tag(name="python")
-        session.add(tag)
-        await session.commit()
-        assert tag.name == "python"
 
 
 async def test_no_server() -> None:

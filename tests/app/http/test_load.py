@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 from app.config import Settings
-from scratch_traces import add_traces
-from service_client import connected_client
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.client import connected_client
+from tests.support.locks import locked_traces, until_waiting
+from tests.support.traces import add_traces
 
 SEARCH = "/api/v1/traces/search"
 QUESTION = {"q": "docker stop"}
@@ -20,26 +21,6 @@ QUESTION = {"q": "docker stop"}
 async def traces(engine: AsyncEngine) -> None:
     """One trace to find."""
     await add_traces(engine, [{"title": "docker stop takes ten seconds", "slug": "docker/a"}])
-
-
-@asynccontextmanager
-async def locked_traces(engine: AsyncEngine) -> AsyncIterator[None]:
-    """Meanwhile nobody can read traces."""
-    async with engine.begin() as connection:
-        await connection.execute(text("LOCK TABLE traces IN ACCESS EXCLUSIVE MODE"))
-        yield
-
-
-async def until_waiting(engine: AsyncEngine, statements: int) -> None:
-    """Return when so many statements of this test's database wait for a lock."""
-    waiting = text("""
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-    """)
-    async with asyncio.timeout(30), engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        while await connection.scalar(waiting) < statements:
-            await asyncio.sleep(0.01)
 
 
 def is_busy(answer: httpx.Response) -> bool:

@@ -19,13 +19,13 @@ from app.search.service import Ranking, SearchService
 from app.services.embeddings import Embedder
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.questions import Question
+from evaluation.questions import Question
 
 FOLDS = 5
 SILENT = 0.95
 """Share of off-topic questions that must find nothing."""
 
-WEIGHTS = (0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
+WEIGHTS = (0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0)
 CUT_OFFS = tuple(n / 50 for n in range(18, 36))
 
 

@@ -23,7 +23,7 @@ def element(name: str = "one", **changes: Any) -> Element:
         "slug": f"python/{name}",
         "title": f"The title of the seed called {name}",
         "context": f"What goes wrong in {name}. ".ljust(250, "x"),
-        "solution": f"What mends {name}.",
+        "solution": f"What mends {name}. ".ljust(250, "x"),
         "tags": ["python", "asyncio"],
         "agent_model": "claude-opus-4-6",
         "agent_version": "1.0",

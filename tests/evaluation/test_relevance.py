@@ -12,10 +12,10 @@ import pytest_asyncio
 from app.search.service import SearchService
 from app.services.embeddings import LocalEmbedder
 
-from bench import questions
-from bench.questions import Question
-from bench.rankers import served
-from bench.relevance import Figures, rate, searchable
+from evaluation import questions
+from evaluation.questions import Question
+from evaluation.rankers import served
+from evaluation.relevance import Figures, rate, searchable
 from tools.fixture.reader import read_fixture
 from tools.paths import FIXTURE
 

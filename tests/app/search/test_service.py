@@ -7,17 +7,18 @@ from contextlib import contextmanager
 import pytest
 from app.models import Trace
 from app.search import index as search_index
+from app.search import service as search_module
 from app.search import terms as analysis
 from app.search.centroid import EXPECTED, HIGHEST, Centroid, load_centroid
 from app.search.pasted_error import without_noise
 from app.search.service import Ranking, SearchAnswer, SearchService
-from app.services import search as search_module
 from app.services.embeddings import EmbeddingError, LocalEmbedder, Vector
 from app.worker.embedding_queue import EmbeddingQueue
 from app.worker.embedding_run import EmbeddingRun
-from scratch_traces import add_traces, set_tags
 from sqlalchemy import delete, event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.traces import add_traces, set_tags
 
 TRACES: list[dict[str, object]] = [
     {

@@ -11,10 +11,11 @@ import httpx
 import pytest
 from app.config import Settings
 from app.models import Trace
-from scratch_traces import add_traces
-from service_client import connected_client
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.client import connected_client
+from tests.support.traces import add_traces
 
 TRACES: list[dict[str, object]] = [
     {"title": "docker stop takes ten seconds", "tags": ["docker", "signals"], "slug": "docker/a"},

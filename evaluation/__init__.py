@@ -1,0 +1,1 @@
+"""How often search finds the right trace first: questions, rivals, figures (`make eval`)."""
