@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 
-MEASUREMENTS = ("build_bench", "import_bench", "embed_bench", "search_bench", "load_bench")
+MEASUREMENTS = ("build", "importing", "embedding", "search", "load")
 
 
 def main() -> None:

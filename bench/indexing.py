@@ -23,7 +23,7 @@ from pgvector.asyncpg import register_vector
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bench.generated_seeds import generated_elements
+from bench.corpora import generated_elements
 from tools.fixture.reader import SeedTrace
 from tools.import_seeds import import_seeds
 from tools.paths import FIXTURE

@@ -37,7 +37,7 @@ from app.services.embeddings import LocalEmbedder, vector_literal
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.load_corpus import FILTERS, elements, fill, questions, real_seeds
+from bench.indexing import FILTERS, elements, fill, questions, real_seeds
 
 SIZES = {250: 8.0, 100_000: 25.0}
 """Traces, and the most milliseconds that p50 may take with one client."""

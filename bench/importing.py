@@ -25,7 +25,7 @@ from app.models import Tag, Trace, TraceStatus, User, trace_tags
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from bench.generated_seeds import generated_elements
+from bench.corpora import generated_elements
 from tools.fixture.reader import SeedTrace, read_fixture
 from tools.import_seeds import import_seeds
 

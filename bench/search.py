@@ -25,7 +25,7 @@ from app.worker.embedding_run import EmbeddingRun
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.generated_seeds import generated_elements
+from bench.corpora import generated_elements
 from tools.fixture.reader import read_fixture
 from tools.import_seeds import import_seeds
 
