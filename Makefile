@@ -27,20 +27,20 @@ dev-setup: .venv/.installed-dev  ## install what tests and linters need, too
 	@touch $@
 
 fixtures: setup  ## compile seeds/ into api/fixtures/seed_traces.json
-	@$(RUN) tools.build_fixtures $(ARGS)
+	@$(RUN) tools.build_fixtures $$ARGS
 
 new: dev-setup  ## start a seed: asks for CATEGORY, TITLE and TAGS unless they are given
 	@$(RUN) tools.new_seed $$ARGS
 
 check: dev-setup  ## check the seeds against every rule, all or SEED=path
-	@$(RUN) tools.check $$ARGS $$SEED
+	@$(RUN) tools.check $$ARGS -- $$SEED
 
 hooks:  ## check changed seeds before every commit
 	@git config core.hooksPath .githooks
 
 seed: setup  ## compile, migrate the embedded database, import (DATABASE_URL: into that target)
 	@$(RUN) tools.build_fixtures
-	@$(RUN) tools.import_seeds $(ARGS)
+	@$(RUN) tools.import_seeds $$ARGS
 
 migrate: setup  ## bring the target's tables up to date
 	@$(RUN) app.migrate
@@ -52,7 +52,7 @@ search: setup  ## search the traces: make search Q="react hooks useState"
 	@$(RUN) app.search_cli -- "$$Q"
 
 serve: dev-setup  ## serve pages and API on http://127.0.0.1:8000, with the seeds as they are on disk
-	@$(RUN) tools.serve $(ARGS)
+	@$(RUN) tools.serve $$ARGS
 
 prove-setup: setup  ## install what proofs run on into .proofs
 	@$(RUN) tools.prove --setup
@@ -65,28 +65,32 @@ prove-machine:  ## make a Debian machine ready for every proof: packages, Docker
 	@$(MAKE) --no-print-directory prove-images
 
 pins:  ## pin the newest versions of what proofs run on
-	@tools/proofs/renew-pins.sh
+	@tools/proofs/renew-pins.sh tools/proofs
+
+constraints:  ## pin the newest versions of what the project itself is made of
+	@tools/proofs/renew-pins.sh .
 
 prove: prove-setup  ## run the proofs, all or SEED=path (a file or a folder)
-	@$(RUN) tools.prove $$ARGS $$SEED
+	@$(RUN) tools.prove $$ARGS -- $$SEED
 
 test: dev-setup  ## run the tests
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile $$ARGS
 
 eval: dev-setup  ## measure how often search finds the right trace first
-	@$(RUN) evaluation $(ARGS)
+	@$(RUN) evaluation $$ARGS
 
 bench: dev-setup  ## measure build, import, embedding and search against named rivals
-	@$(RUN) bench
+	@$(RUN) bench $$ARGS
 
-lint: dev-setup  ## check format, style and types
+lint: dev-setup  ## check format, style, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 format: dev-setup  ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 clean:  ## remove what was generated: environments, caches, the embedded database
-	rm -rf .venv .data .cache .proofs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .data .cache .proofs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

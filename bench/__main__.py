@@ -1,17 +1,32 @@
-"""`make bench`: every measurement, one after the other."""
+"""`make bench`: how fast everything is, each figure a ratio to a named rival or limit."""
 
 from __future__ import annotations
 
-import runpy
+from collections.abc import Sequence
 
-MEASUREMENTS = ("build", "importing", "embedding", "search", "load")
+import click
+
+from bench import build, embedding, importing, load, search
+
+MEASUREMENTS = {
+    "build": build.main,
+    "import": importing.main,
+    "embedding": embedding.main,
+    "search": search.main,
+    "load": load.main,
+}
 
 
-def main() -> None:
-    """Run them all; each prints its own lines."""
-    for name in MEASUREMENTS:
-        runpy.run_module(f"bench.{name}", run_name="__main__")
-        print()
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(MEASUREMENTS)), metavar="[NAMES]...")
+@click.option("--quick", is_flag=True, help="Small counts: shows that everything runs.")
+def main(names: Sequence[str], quick: bool) -> None:
+    """Measure all of build, import, embedding, search and load, or those that are named."""
+    if quick:
+        click.echo("Small counts, one after the other: the limits are for full ones.\n")
+    for name in names or MEASUREMENTS:
+        MEASUREMENTS[name](quick)
+        click.echo()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
 """`python -m app.search_cli QUESTION`: search from the command line."""
 
 import asyncio
+import os
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from app.config import Settings, load_settings
 
@@ -47,27 +52,27 @@ async def _search(settings: Settings, question: str, tags: tuple[str, ...], limi
 
 
 def _print(answer: "SearchAnswer") -> None:
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text
-
+    """Print the results; who reads only the first of them (`| head`) is no error."""
     console = Console(highlight=False, soft_wrap=False)
+    with console.capture() as captured:
+        _show(answer, console)
+    try:
+        sys.stdout.write(captured.get())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show(answer: "SearchAnswer", console: Console) -> None:
     if not answer.results:
         console.print("Nothing found. Try fewer or other words.")
-        return
     for number, result in enumerate(answer.results, start=1):
-        trace = result.trace
-        console.print(
-            Text.assemble(
-                (f"{number}. ", "dim"), (trace.title, "bold"), f"  {result.combined_score:.2f}"
-            )
-        )
-        console.print(
-            Padding(Text(f"{trace.slug or trace.id}  {' '.join(trace.tags)}", "cyan"), (0, 3))
-        )
+        trace, score = result.trace, f"  {result.combined_score:.2f}"
+        console.print(Text.assemble((f"{number}. ", "dim"), (trace.title, "bold"), score))
+        subtitle = Text(f"{trace.slug or trace.id}  {' '.join(trace.tags)}", "cyan")
+        console.print(Padding(subtitle, (0, 3)))
         console.print(Padding(Text(_beginning(trace.context_text)), (0, 3, 1, 3)))
-    hidden = answer.total - len(answer.results)
-    if hidden:
+    if hidden := answer.total - len(answer.results):
         console.print(f"{hidden} more; --limit shows them.", style="dim")
 
 

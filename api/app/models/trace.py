@@ -6,12 +6,10 @@ from typing import Any
 
 from pgvector.sqlalchemy import Vector
 from sqlalchemy import JSON, Enum, ForeignKey, Index, String, Text, false, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.config import EMBEDDING_DIMENSIONS
 from app.models.base import Base, CreatedAt, UpdatedAt, UuidKey
-from app.models.tag import Tag, trace_tags
-from app.models.user import User
 
 HNSW = {"m": 24, "ef_construction": 200}
 """Links of a vector, and neighbours looked at when it is linked. With pgvector's 16 and 64 the
@@ -71,6 +69,3 @@ class Trace(Base):
     is_seed: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
-
-    contributor: Mapped[User] = relationship(lazy="raise")
-    tags: Mapped[list[Tag]] = relationship(secondary=trace_tags, lazy="raise", order_by=Tag.name)
