@@ -39,7 +39,7 @@ class Candidates:
     """Slug, share of the question's words, cosine above the centroid."""
 
     def answer(self, ranking: Ranking) -> list[str]:
-        """The slugs that the service would give with this ranking, best first."""
+        """Return the slugs that the service would give with this ranking, best first."""
         scored = sorted(
             (
                 (words + ranking.similarity_weight * above, slug)
@@ -68,7 +68,7 @@ class Figures:
 async def gather(
     engine: AsyncEngine, embedder: Embedder, questions: Sequence[Question]
 ) -> list[Candidates]:
-    """The candidates of each question, before any cut-off."""
+    """Return the candidates of each question, before any cut-off."""
     everything = Ranking(similarity_weight=0, cut_off=-1, share_of_best=-1)
     service = SearchService(engine, embedder, ranking=everything)
     await service.start()
@@ -88,7 +88,7 @@ async def gather(
 
 
 def figures(candidates: Sequence[Candidates], ranking: Ranking) -> Figures:
-    """How well a ranking does."""
+    """Return how well a ranking does."""
     answers = [(c.question, c.answer(ranking)) for c in candidates]
     found = [
         next((n for n, slug in enumerate(answer) if slug in question.slugs), len(answer))
@@ -106,7 +106,7 @@ def figures(candidates: Sequence[Candidates], ranking: Ranking) -> Figures:
 
 
 def cross_validate(candidates: Sequence[Candidates]) -> tuple[list[Ranking], Figures]:
-    """The ranking that each fold chose, and the mean of what they did on the fifth left out."""
+    """Return the ranking that each fold chose, and their mean on the fifth left out."""
     shuffled = random.Random(5).sample(candidates, len(candidates))
     folds = [shuffled[n::FOLDS] for n in range(FOLDS)]
     chosen = [fit([c for other in folds if other is not fold for c in other]) for fold in folds]

@@ -26,7 +26,7 @@ class Question:
 
 
 def judged(folder: Path = FOLDER) -> list[Question]:
-    """What developers asked, answerable or not."""
+    """Return what developers asked, answerable or not."""
     return _read(folder / "judgments.jsonl")
 
 
@@ -96,7 +96,7 @@ NOISE: dict[str, Callable[[list[str], random.Random], list[str]]] = {
 
 
 def noisy(questions: Sequence[Question], noise: str) -> list[Question]:
-    """The questions, spoilt; the same in every run."""
+    """Return the questions, spoilt; the same in every run."""
     rng = random.Random(7)
     return [
         Question(

@@ -42,7 +42,7 @@ _BY_VECTORS = text("""
 
 
 def served(service: SearchService) -> Ranker:
-    """As the service answers, cut-offs included."""
+    """Rank as the service answers, cut-offs included."""
 
     async def rank(query: str) -> list[str]:
         answer = await service.search(query, limit=DEPTH)
@@ -92,7 +92,7 @@ def bm25(seeds: Sequence[SeedTrace]) -> Ranker:
 
 
 def remembering(ranker: Ranker) -> Ranker:
-    """The ranker, asked only once for each question."""
+    """Return the ranker, asked only once for each question."""
     known: dict[str, list[str]] = {}
 
     async def rank(query: str) -> list[str]:
@@ -104,7 +104,7 @@ def remembering(ranker: Ranker) -> Ranker:
 
 
 def reciprocal_rank_fusion(*rankers: Ranker) -> Ranker:
-    """The ranks of several rankers fused, each counting as much."""
+    """Return the ranks of several rankers fused, each counting as much."""
 
     async def rank(query: str) -> list[str]:
         scores: defaultdict[str, float] = defaultdict(float)

@@ -50,7 +50,7 @@ class Figures:
 
     @classmethod
     def of(cls, rated: Sequence[Rated]) -> Figures:
-        """The figures of some questions."""
+        """Return the figures of some questions."""
         places = [r.place for r in rated]
         return cls(
             len(places),
@@ -65,7 +65,7 @@ class Figures:
 
 @asynccontextmanager
 async def searchable(fixture: Path, embedder: LocalEmbedder) -> AsyncIterator[AsyncEngine]:
-    """A database of its own with the fixture's traces, embedded."""
+    """Give a database of its own with the fixture's traces, embedded."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         settings = Settings(database_url=None, data_dir=Path(name) / "data", _env_file=None)
         async with connected_engine(settings) as engine:
@@ -80,7 +80,7 @@ async def rate(ranker: Ranker, asked: Sequence[Question]) -> list[Rated]:
 
 
 def grouped(asked: Sequence[Question]) -> dict[str, set[Question]]:
-    """All questions, and those of each category and kind."""
+    """Return all questions, and those of each category and kind."""
     groups: defaultdict[str, set[Question]] = defaultdict(set)
     for question in asked:
         for name in ("all", question.category, question.kind):

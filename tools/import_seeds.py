@@ -67,7 +67,7 @@ async def _import(
 
 @contextmanager
 def _progress() -> Iterator[OnStep]:
-    """A progress bar on standard error, from `PROGRESS_AFTER` on, where that is a terminal."""
+    """Give a progress bar on standard error, from `PROGRESS_AFTER` on, where that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda step: None
         return

@@ -42,7 +42,7 @@ def _check_database_url(url: str | None) -> str | None:
 
 
 def _split(names: Any) -> Any:
-    """A comma-separated list as the environment holds it; anything else as it is."""
+    """Return a comma-separated list as the environment holds it; anything else as it is."""
     return [name.strip() for name in names.split(",")] if isinstance(names, str) else names
 
 
@@ -149,5 +149,5 @@ def load_settings(**overrides: object) -> Settings:
 
 @lru_cache
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process, read once."""
     return load_settings()

@@ -16,7 +16,7 @@ class JsonFormatter(logging.Formatter):
     """A record as a JSON object: time, level, logger, message, request_id, and its `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

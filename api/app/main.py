@@ -25,7 +25,7 @@ LARGEST_REQUEST = 128 * 1024
 
 
 def create_app(settings: Settings | None = None, preview: Preview | None = None) -> FastAPI:
-    """The application; without settings it reads them from the environment.
+    """Give the application; without settings it reads them from the environment.
 
     With a preview its pages show seeds as they are on disk.
     """

@@ -77,7 +77,7 @@ def _show(answer: "SearchAnswer", console: Console) -> None:
 
 
 def _beginning(context: str) -> str:
-    """The first words of a context."""
+    """Return the first words of a context."""
     return textwrap.shorten(context, CONTEXT_CHARACTERS, placeholder=" ...")
 
 

@@ -35,7 +35,7 @@ class Service:
 
 @asynccontextmanager
 async def running_service(settings: Settings, metrics: Metrics) -> AsyncIterator[Service]:
-    """A service on the target, ready for its first request, that follows changes of the traces.
+    """Give a service on the target, ready for requests, that follows changes of the traces.
 
     Raises:
         TargetError: if the target cannot be reached or is not ready.

@@ -109,12 +109,12 @@ class Seed:
         return float(self.command.options.get("timeout", DEFAULT_TIMEOUT))
 
     def names(self, variable: str) -> bool:
-        """Whether a file or the command names an environment variable, e.g. `DATABASE_URL`."""
+        """Say whether a file or the command names a variable of the environment."""
         texts = (*self.files.values(), self.command.code)
         return any(re.search(rf"\b{variable}\b", text) for text in texts)
 
     def line_of(self, key: str) -> int:
-        """The line of a frontmatter key."""
+        """Return the line of a frontmatter key."""
         return self.key_lines.get(key, 1)
 
 

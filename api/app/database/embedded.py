@@ -54,7 +54,7 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
 
 
 def _lock_alone(lock: IO[str]) -> bool:
-    """Whether no other command holds the lock; then this one holds it alone, else not at all."""
+    """Lock for this command alone; return whether that worked, that is, no other one holds the lock."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -63,7 +63,7 @@ def _lock_alone(lock: IO[str]) -> bool:
 
 
 def _started(pgdata: Path, *, is_first: bool) -> PostgresServer:
-    """The package's handle on the running server; when to stop it is not left to the package."""
+    """Return the package's handle on the running server, which the package shall not stop."""
     with warnings.catch_warnings():
         # The package wants XDG_RUNTIME_DIR, which root shells and containers lack, or does without.
         warnings.simplefilter("ignore")

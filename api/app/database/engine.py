@@ -30,7 +30,7 @@ class Limits:
 
     @classmethod
     def of_requests(cls, settings: Settings) -> Self:
-        """The limits of the engine that serves requests."""
+        """Return the limits of the engine that serves requests."""
         return cls(settings.pool_size, settings.pool_timeout, settings.statement_timeout)
 
 
@@ -38,7 +38,7 @@ class Limits:
 async def connected_engine(
     settings: Settings, *, needs: Columns | None = None, limits: Limits | None = None
 ) -> AsyncIterator[AsyncEngine]:
-    """An engine on the target, which is known to answer and to hold the columns that are needed.
+    """Give an engine on the target, which is known to answer and to hold the columns needed.
 
     Without `settings.database_url` this starts the embedded server, brings it to the newest
     migration, and stops it on leaving if nobody else uses it.
@@ -84,7 +84,7 @@ async def _checked_engine(
 def create_engine(
     url: str, *, connect_timeout: float = 10.0, limits: Limits | None = None
 ) -> AsyncEngine:
-    """An engine on a PostgreSQL URL of any form that libpq knows: several hosts, sockets, options.
+    """Make an engine on a PostgreSQL URL as libpq knows them: several hosts, sockets, options.
 
     asyncpg reads the URL, because SQLAlchemy's URLs know neither several hosts nor `sslmode`.
     """
@@ -140,7 +140,7 @@ def _unreadable(error: Exception) -> ConfigError:
 
 @asynccontextmanager
 async def _connect(engine: AsyncEngine, url: str) -> AsyncIterator[AsyncConnection]:
-    """A connection, or one line on why there is none."""
+    """Give a connection, or one line on why there is none."""
     with database_errors(
         f"cannot connect to {describe_target(url)}", "check DATABASE_URL and that the server runs"
     ):

@@ -78,7 +78,7 @@ async def _recorded_revision(connection: AsyncConnection) -> str | None:
 
 @cache
 def _revisions() -> tuple[str | None, frozenset[str]]:
-    """The newest migration, and all of them."""
+    """Return the newest migration, and all of them."""
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(alembic_config())

@@ -136,6 +136,6 @@ def _request_id(headers: Headers) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route that answered: few values, however many paths are asked for."""
+    """Return the route's template: few values, however many paths are asked for."""
     path: str | None = getattr(scope.get("route"), "path", None)
     return path or ("/static" if scope["path"].startswith("/static/") else "none")

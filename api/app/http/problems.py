@@ -37,13 +37,13 @@ class Problem(BaseModel):
 
 
 def problem(status: int, detail: str, **more: Any) -> JSONResponse:
-    """A problem document."""
+    """Return a problem document."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     return JSONResponse(content, status, media_type=MEDIA_TYPE)
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What an endpoint declares of the problems that it answers with."""
+    """Return what an endpoint declares of the problems that it answers with."""
     schema = {"$ref": f"{SCHEMAS}{Problem.__name__}"}
     return {
         status: {

@@ -77,7 +77,7 @@ class Tags(BaseModel):
 
 
 def of_search(answer: SearchAnswer) -> "CallToolResult":
-    """The list of what was found."""
+    """Return the list of what was found."""
     hits = [_hit(result) for result in answer.results]
     return _result(_list(hits), Hits(notice=NOTICE, total=answer.total, results=hits))
 
@@ -97,7 +97,7 @@ def of_trace(found: FoundTrace) -> "CallToolResult":
 
 
 def of_tags(found: Sequence[TagCount]) -> "CallToolResult":
-    """The tags that are used most."""
+    """Return the tags that are used most."""
     listed = [TagUse(name=tag.name, traces=tag.traces) for tag in found[:LISTED_TAGS]]
     names = ", ".join(f"{tag.name} ({tag.traces})" for tag in listed)
     return _result(names, Tags(notice=NOTICE, total=len(found), tags=listed))
@@ -116,7 +116,7 @@ def _result(material: str, structured: BaseModel) -> "CallToolResult":
 
 
 def _fenced(material: str) -> str:
-    """A Markdown fence longer than any inside, so that nothing inside can end it."""
+    """Return a Markdown fence longer than any inside, so that nothing inside can end it."""
     longest = max((len(run) for run in re.findall(r"`+", material)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}markdown\n{material}\n{fence}"

@@ -50,7 +50,7 @@ LIST_TAGS = "List the tags by which search_traces can narrow a search, most used
 
 
 def create_mcp_server(service: Callable[[], Service]) -> "MCPServer":
-    """The MCP server with its three tools; `service` is called by each tool when it runs."""
+    """Return the MCP server with its three tools; `service` is called by each tool when it runs."""
     from mcp.server import MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
     from mcp.types import CallToolResult, ToolAnnotations

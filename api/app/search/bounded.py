@@ -30,7 +30,7 @@ class BoundedSearch:
     async def search(
         self, question: str | None, tags: Sequence[str] = (), limit: int = 10
     ) -> SearchAnswer:
-        """As `SearchService.search`.
+        """Search as `SearchService.search` does.
 
         Raises:
             TooManySearchesError: at once, if no more may run.

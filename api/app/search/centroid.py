@@ -44,14 +44,14 @@ class Centroid:
     traces: int = 0
 
     def similarity(self, question: Sequence[float]) -> float:
-        """The cosine that a trace chosen at random would have with a question's vector, about."""
+        """Return about the cosine that a random trace would have with a question's vector."""
         total: float = self.traces * sum(map(mul, self.centroid, question))
         expected = EXPECTED_WEIGHT * EXPECTED
         return min(HIGHEST, (total + expected) / (self.traces + EXPECTED_WEIGHT))
 
 
 async def load_centroid(engine: AsyncEngine, embedder: Embedder) -> Centroid:
-    """The baseline of the traces that have a vector of the embedder's model."""
+    """Return the baseline of the traces that have a vector of the embedder's model."""
     async with engine.connect() as connection:
         values = {
             "model_id": embedder.model_id,

@@ -27,7 +27,7 @@ _PATH = re.compile(r"(?<![\w.:/\\])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@+-]+){2,
 
 
 def without_noise(question: str) -> str:
-    """The question without stack frames, times, addresses and ids, of paths only the file's name.
+    """Return the question without frames, times, addresses and ids, and of paths the last part.
 
     A question that is nothing else comes back as it is.
     """

@@ -94,14 +94,16 @@ def _known_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, fl
 
 
 def _weight(documents: int, vocabulary: Vocabulary) -> float:
-    """How much a term tells: the root of its inverse document frequency as BM25 has it (Robertson
-    and Zaragoza 2009), always positive. Without the root the rarest words outvote all others.
+    """Return how much a term tells, always more than 0.
+
+    It is the root of the inverse document frequency as BM25 has it (Robertson and Zaragoza 2009).
+    Without the root the rarest words outvote all others.
     """
     return math.sqrt(math.log(1 + (vocabulary.documents - documents + 0.5) / (documents + 0.5)))
 
 
 def _missing_weight(missing: Iterable[str], vocabulary: Vocabulary) -> float:
-    """What words that the corpus lacks would tell if it had them. Numbers and hashes tell nothing.
+    """Return what the words would tell that the corpus lacks. Numbers and hashes tell nothing.
 
     Identifiers of which it has the parts, and misspelt words that were mended, are missing too: the
     parts may mean another thing, and the mended spelling is a guess.
@@ -112,8 +114,9 @@ def _missing_weight(missing: Iterable[str], vocabulary: Vocabulary) -> float:
 
 
 def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
-    """The most frequent term of the corpus that is one slip of the finger away from a word that it
-    lacks: a letter too many, too few, wrong, or two exchanged, but never the first.
+    """Return the most frequent term of the corpus that is one slip away from a word that it lacks.
+
+    A slip is a letter too many, too few, wrong, or two exchanged, but never the first.
     """
     if len(word) < SHORTEST_TYPO or not word.isalpha() or not word.isascii():
         return None
@@ -123,7 +126,7 @@ def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
 
 
 def _groups(weighted: Sequence[tuple[str, float]]) -> list[list[tuple[str, float]]]:
-    """Terms, heaviest first, put together where their weights are alike."""
+    """Return terms, heaviest first, put together where their weights are alike."""
     groups: list[list[tuple[str, float]]] = []
     for term, weight in weighted:
         if groups and weight >= ALIKE * groups[-1][0][1]:
@@ -134,7 +137,7 @@ def _groups(weighted: Sequence[tuple[str, float]]) -> list[list[tuple[str, float
 
 
 def _candidates(rarest: Sequence[str], vocabulary: Vocabulary) -> str:
-    """A tsquery of the rarest terms, any of them, as long as few documents have one.
+    """Return a tsquery of the rarest terms, any of them, as long as few documents have one.
 
     Where even the rarest is common, documents must have two of the rarest four.
     """

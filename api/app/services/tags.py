@@ -14,5 +14,5 @@ def normalize_tag(raw: str) -> str:
 
 
 def validate_tag(normalized: str) -> bool:
-    """Whether a normalized tag is non-empty and made of `[a-z0-9._-]` only."""
+    """Return whether a normalized tag is non-empty and made of `[a-z0-9._-]` only."""
     return _VALID_TAG.fullmatch(normalized) is not None

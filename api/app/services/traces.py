@@ -33,7 +33,7 @@ class FoundTrace:
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
-        """The trace of a row that holds `TRACE_COLUMNS`, and perhaps more."""
+        """Return the trace of a row that holds `TRACE_COLUMNS`, and perhaps more."""
         return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 
@@ -100,40 +100,40 @@ _BY_TAG = text(f"""
 
 
 async def get_trace(engine: AsyncEngine, trace_id: uuid.UUID) -> FoundTrace | None:
-    """The trace with this id, if there is one."""
+    """Return the trace with this id, if there is one."""
     async with engine.connect() as connection:
         row = (await connection.execute(_TRACE, {"id": trace_id})).first()
     return FoundTrace.of(row) if row else None
 
 
 async def list_tags(engine: AsyncEngine) -> list[TagCount]:
-    """The tags that traces have, most used first."""
+    """Return the tags that traces have, most used first."""
     async with engine.connect() as connection:
         return [TagCount(*row) for row in await connection.execute(_TAGS)]
 
 
 async def get_trace_by_slug(engine: AsyncEngine, slug: str) -> FoundTrace | None:
-    """The seed with this slug, if there is one."""
+    """Return the seed with this slug, if there is one."""
     async with engine.connect() as connection:
         row = (await connection.execute(_BY_SLUG, {"slug": slug})).first()
     return FoundTrace.of(row) if row else None
 
 
 async def list_categories(engine: AsyncEngine) -> list[TagCount]:
-    """The categories of seeds, by name."""
+    """Return the categories of seeds, by name."""
     async with engine.connect() as connection:
         return [TagCount(*row) for row in await connection.execute(_CATEGORIES)]
 
 
 async def list_by_category(engine: AsyncEngine, category: str) -> list[TraceLink]:
-    """The seeds of a category, by title."""
+    """Return the seeds of a category, by title."""
     async with engine.connect() as connection:
         rows = await connection.execute(_BY_CATEGORY, {"category": category})
         return [TraceLink(*row) for row in rows]
 
 
 async def list_by_tag(engine: AsyncEngine, tag: str) -> list[TraceLink]:
-    """The traces that have a tag, by title."""
+    """Return the traces that have a tag, by title."""
     async with engine.connect() as connection:
         rows = await connection.execute(_BY_TAG, {"tag": normalize_tag(tag)})
         return [TraceLink(*row) for row in rows]

@@ -120,7 +120,7 @@ class EmbeddingQueue:
         }
 
     async def claim(self, limit: int) -> list[Claim]:
-        """Up to `limit` traces, oldest first; those without any vector before the others."""
+        """Return up to `limit` traces, oldest first; those without any vector before the others."""
         for condition in (_NO_VECTOR, _OTHER_MODEL):
             values = {"limit": limit, "claim_time": CLAIM_TIME}
             if condition is _OTHER_MODEL:

@@ -102,8 +102,9 @@ class EmbeddingRun:
         return Counts(written, len(failures), len(vectors) - written)
 
     async def _embed(self, claims: Sequence[Claim]) -> dict[Claim, Vector | EmbeddingError]:
-        """A vector or a failure for each claim: a batch that fails is halved until the bad texts
-        stand alone.
+        """Return a vector or a failure for each claim.
+
+        A batch that fails is halved until the bad texts stand alone.
 
         Raises:
             EmbeddingError: if the provider refuses even the probe.

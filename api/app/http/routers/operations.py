@@ -74,7 +74,7 @@ async def read_health(request: Request, response: Response) -> Health:
 
 @router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def read_metrics(request: Request) -> Response:
-    """The counters in Prometheus's text format; an unknown backlog is NaN."""
+    """Give the counters in Prometheus's text format; an unknown backlog is NaN."""
     service: Service = request.app.state.service
     try:
         async with asyncio.timeout(PATIENCE):

@@ -46,7 +46,7 @@ def add_pages(app: FastAPI, preview: Preview | None) -> None:
 
 @router.get("/")
 async def search_page(request: Request, q: Question = "") -> Response:
-    """The search page, with the results of `q`."""
+    """Show the search page, with the results of `q`."""
     preview = await _fresh_preview(request)
     context = {
         "question": q,
@@ -60,14 +60,14 @@ async def search_page(request: Request, q: Question = "") -> Response:
 
 @router.get("/results")
 async def results(request: Request, q: Question = "") -> Response:
-    """The results alone, for the script that searches as one types."""
+    """Show the results alone, for the script that searches as one types."""
     context = {"question": q, "results": await _search(request, q)}
     return templates.TemplateResponse(request, "results.html", context)
 
 
 @router.get("/traces/{slug:path}")
 async def trace_page(request: Request, slug: Name) -> Response:
-    """One trace."""
+    """Show one trace."""
     preview = await _fresh_preview(request)
     trace = await traces.get_trace_by_slug(_service(request).engine, slug)
     problems = preview.problems_of(slug) if preview else []
@@ -84,21 +84,21 @@ async def trace_page(request: Request, slug: Name) -> Response:
 
 @router.get("/categories/{category}")
 async def category_page(request: Request, category: Name) -> Response:
-    """The traces of a category."""
+    """List the traces of a category."""
     found = await traces.list_by_category(_service(request).engine, category)
     return _listing(request, category, found)
 
 
 @router.get("/tags/{tag}")
 async def tag_page(request: Request, tag: Name) -> Response:
-    """The traces that have a tag."""
+    """List the traces that have a tag."""
     found = await traces.list_by_tag(_service(request).engine, tag)
     return _listing(request, tag, found)
 
 
 @router.get("/static/highlight.css")
 async def highlight_style() -> Response:
-    """The colours of code."""
+    """Give the colours of code."""
     return PlainTextResponse(highlight_css(), media_type="text/css")
 
 

@@ -85,7 +85,7 @@ class ResultOut(TraceOut):
 
     @classmethod
     def of(cls, result: SearchResult) -> Self:
-        """The result as the client sees it."""
+        """Return the result as the client sees it."""
         return cls(
             **vars(result.trace),
             similarity_score=result.similarity_score,
@@ -119,7 +119,7 @@ async def search(wanted: SearchRequest, request: Request) -> SearchResponse:
 
 @router.get("/{trace_id:uuid}", summary="One trace", responses=problem_responses(404, 422))
 async def read_trace(trace_id: uuid.UUID, request: Request) -> TraceOut:
-    """The whole trace."""
+    """Give the trace with this id, whole."""
     service: Service = request.app.state.service
     return _found(await get_trace(service.engine, trace_id), trace_id)
 
@@ -128,7 +128,7 @@ async def read_trace(trace_id: uuid.UUID, request: Request) -> TraceOut:
     "/{category}/{name}", summary="One seed, by its slug", responses=problem_responses(404, 422)
 )
 async def read_seed(category: Name, name: Name, request: Request) -> TraceOut:
-    """The whole trace."""
+    """Give the seed with this slug, whole."""
     service: Service = request.app.state.service
     slug = f"{category}/{name}"
     return _found(await get_trace_by_slug(service.engine, slug), slug)
