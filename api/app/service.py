@@ -52,7 +52,7 @@ async def running_service(settings: Settings, metrics: Metrics) -> AsyncIterator
             _follow_changes(maintenance, search, settings.worker_poll_seconds)
         )
         bounded = BoundedSearch(
-            search, metrics, most=settings.max_searches, log_queries=settings.log_queries
+            search, metrics, max_concurrent=settings.max_searches, log_queries=settings.log_queries
         )
         try:
             yield Service(engine, maintenance, embedder, bounded, metrics)

@@ -54,7 +54,7 @@ def embedded_server(data_dir: Path) -> Iterator[str]:
 
 
 def _lock_alone(lock: IO[str]) -> bool:
-    """Lock for this command alone; return whether that worked, that is, no other one holds the lock."""
+    """Take the lock for this command alone; say whether that worked."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -18,12 +18,17 @@ class BoundedSearch:
     """A search service for many clients."""
 
     def __init__(
-        self, service: SearchService, metrics: Metrics, *, most: int, log_queries: bool = False
+        self,
+        service: SearchService,
+        metrics: Metrics,
+        *,
+        max_concurrent: int,
+        log_queries: bool = False,
     ) -> None:
-        """Let `most` searches run at once; logs hold questions only where `log_queries` says so."""
+        """Let `max_concurrent` searches run at once; logs hold questions only where `log_queries` says so."""
         self._service = service
         self._metrics = metrics
-        self._most = most
+        self._max_concurrent = max_concurrent
         self._log_queries = log_queries
         self._running = 0
 
@@ -35,7 +40,7 @@ class BoundedSearch:
         Raises:
             TooManySearchesError: at once, if no more may run.
         """
-        if self._running >= self._most:
+        if self._running >= self._max_concurrent:
             self._metrics.refused_searches.inc()
             raise TooManySearchesError
         begin = time.perf_counter()

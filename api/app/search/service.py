@@ -114,9 +114,9 @@ class SearchService:
             return SearchAnswer([], 0)  # no trace has such a tag
         if question is None or not question.strip():
             return await self._run(BY_TAGS, {"limit": limit} | self._narrowing(wanted))
-        told = without_noise(question)
-        vector = await self._vector(told)
-        terms = read_query(told, self._vocabulary)
+        cleaned = without_noise(question)
+        vector = await self._vector(cleaned)
+        terms = read_query(cleaned, self._vocabulary)
         values: dict[str, object] = self._ranking | {
             "groups": list(terms.groups),
             "weights": list(terms.weights),

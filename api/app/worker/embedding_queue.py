@@ -81,7 +81,7 @@ _DELETE_JOBS = text(f"DELETE FROM embedding_jobs WHERE trace_id IN ({_JOBS})")
 
 _RELEASE = text(f"UPDATE embedding_jobs SET not_before = now() WHERE trace_id IN ({_JOBS})")
 
-_PUT_OFF = text(f"""
+_RESCHEDULE = text(f"""
     WITH free AS ({_JOBS})
     UPDATE embedding_jobs j
     SET attempts = j.attempts + 1,
@@ -149,11 +149,11 @@ class EmbeddingQueue:
             await connection.execute(_DELETE_JOBS, {"ids": _ids(claims)})
         return written.rowcount
 
-    async def put_off(self, failures: Mapping[Claim, str]) -> None:
+    async def reschedule(self, failures: Mapping[Claim, str]) -> None:
         """Record why traces could not be embedded; each is tried again after a growing pause."""
         async with self._engine.begin() as connection:
             await connection.execute(
-                _PUT_OFF,
+                _RESCHEDULE,
                 {
                     "ids": _ids(list(failures)),
                     "errors": list(failures.values()),

@@ -96,7 +96,7 @@ class EmbeddingRun:
         failures = {claim: str(r) for claim, r in results.items() if isinstance(r, EmbeddingError)}
         written = await self._queue.write(vectors) if vectors else 0
         if failures:
-            await self._queue.put_off(failures)
+            await self._queue.reschedule(failures)
         for claim, reason in failures.items():
             log.warning("trace %s (%s) not embedded: %s", claim.trace_id, claim.title, reason)
         return Counts(written, len(failures), len(vectors) - written)

@@ -160,7 +160,7 @@ async def test_many_claims_at_once_never_overlap(engine: AsyncEngine, embedder: 
     assert sorted(titles) == sorted(f"Trace {n}" for n in range(80))
 
 
-async def test_a_poisoned_row_does_not_hold_up_its_batch_and_is_put_off(
+async def test_a_poisoned_row_does_not_hold_up_its_batch_and_is_reschedule(
     engine: AsyncEngine, embedder: Watched
 ) -> None:
     traces = numbered(7)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["operations"])
 
-PATIENCE = 3.0
+TIMEOUT = 3.0
 """Seconds that the database has to answer a check."""
 
 
@@ -48,7 +48,7 @@ async def read_health(request: Request, response: Response) -> Health:
     """Ask the database, on a connection that load does not take away."""
     service: Service = request.app.state.service
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             migrations = await read_migrations(service.maintenance)
             corpus = await _corpus(service)
     except DATABASE_ERRORS as error:
@@ -77,7 +77,7 @@ async def read_metrics(request: Request) -> Response:
     """Give the counters in Prometheus's text format; an unknown backlog is NaN."""
     service: Service = request.app.state.service
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await _corpus(service)
     except DATABASE_ERRORS:
         service.metrics.embedding_backlog.set(float("nan"))
