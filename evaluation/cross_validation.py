@@ -76,14 +76,14 @@ async def gather(
     vocabulary = await load_vocabulary(engine)
     gathered = []
     for question in questions:
-        told = without_noise(question.query)
-        usual = centroid.similarity(await embedder.embed_query(told))
+        cleaned = without_noise(question.query)
+        usual = centroid.similarity(await embedder.embed_query(cleaned))
         found = (await service.search(question.query, limit=50)).results
         parts = [
             (r.trace.slug or "", r.combined_score, max(r.similarity_score - usual, 0))
             for r in found
         ]
-        gathered.append(Candidates(question, read_query(told, vocabulary).foreign, parts))
+        gathered.append(Candidates(question, read_query(cleaned, vocabulary).foreign, parts))
     return gathered
 
 

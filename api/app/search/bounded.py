@@ -25,7 +25,7 @@ class BoundedSearch:
         max_concurrent: int,
         log_queries: bool = False,
     ) -> None:
-        """Let `max_concurrent` searches run at once; logs hold questions only where `log_queries` says so."""
+        """Let `max_concurrent` searches run at once; logs hold questions only if told so."""
         self._service = service
         self._metrics = metrics
         self._max_concurrent = max_concurrent

@@ -31,5 +31,5 @@ def without_noise(question: str) -> str:
 
     A question that is nothing else comes back as it is.
     """
-    told = _PATH.sub(r"\1", _IDS.sub(" ", _LINES.sub("", question)))
-    return told if any(map(str.isalpha, told)) else question
+    cleaned = _PATH.sub(r"\1", _IDS.sub(" ", _LINES.sub("", question)))
+    return cleaned if any(map(str.isalpha, told)) else question
