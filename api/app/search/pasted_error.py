@@ -32,4 +32,4 @@ def without_noise(question: str) -> str:
     A question that is nothing else comes back as it is.
     """
     cleaned = _PATH.sub(r"\1", _IDS.sub(" ", _LINES.sub("", question)))
-    return cleaned if any(map(str.isalpha, told)) else question
+    return cleaned if any(map(str.isalpha, cleaned)) else question
