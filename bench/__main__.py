@@ -23,7 +23,7 @@ MEASUREMENTS = {
 def main(names: Sequence[str], quick: bool) -> None:
     """Measure all of build, import, embedding, search and load, or those that are named."""
     if quick:
-        click.echo("Small counts, one after the other: the limits are for full ones.\n")
+        click.echo("Quick: small counts show that everything runs; the limits are for full ones.\n")
     for name in names or MEASUREMENTS:
         MEASUREMENTS[name](quick)
         click.echo()

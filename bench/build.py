@@ -9,54 +9,61 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.content.seed_file import find_seeds
-from tools.paths import PROJECT, SCHEMAS, SEEDS
+import click
 
-COUNT = 10_000
+from bench.corpora import write_seeds
+from bench.support import memory_of_tree, seconds_of_command
+from tools.paths import PROJECT, SCHEMAS
+
+COUNT, QUICK_COUNT = 10_000, 200
 RIVAL = PROJECT / "bench" / "node"
 
 
-def main() -> None:
+def main(quick: bool) -> None:
     """Print the build's time, cold and with nothing changed, as ratios to Node's."""
+    count = QUICK_COUNT if quick else COUNT
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        seeds = folder / "seeds"
-        generate(seeds, COUNT)
-        node_seconds = _node(seeds, folder)
-        cold, memory = _build(seeds, folder / "fixture.json")
-        warm, _ = _build(seeds, folder / "fixture.json")
-    print(f"build of {COUNT:,} seeds: Node {node_seconds:.2f} s")
-    print(f"  cold               {cold:.2f} s   {cold / node_seconds:.2f} x Node (at most 2)")
-    print(f"  nothing changed    {warm:.2f} s   {warm / node_seconds:.2f} x Node (at most 0.5)")
-    print(f"  memory             {memory:.0f} MB   (at most 400, all processes)")
+        write_seeds(folder / "seeds", count)
+        node = _node_seconds(folder / "seeds", folder / "node", f"build of {count:,} seeds")
+        cold, memory = _build(folder / "seeds", folder / "fixture.json")
+        warm, _ = _build(folder / "seeds", folder / "fixture.json")
+    click.echo(f"  cold               {cold:.2f} s   {_against(node, cold)} (at most 2)")
+    click.echo(f"  nothing changed    {warm:.2f} s   {_against(node, warm)} (at most 0.5)")
+    click.echo(f"  memory             {memory:.0f} MB   (at most 400, all processes)")
 
 
-def generate(folder: Path, count: int) -> None:
-    """Write `count` seeds made from the real ones, each with a title of its own."""
-    models = find_seeds(SEEDS)
-    for number in range(count):
-        model = models[number % len(models)]
-        lines = model.read_text("utf-8").split("\n")
-        lines[1] = f'title: "Generated problem number {number} of the build measurement"'
-        path = folder / model.parent.name / f"{model.stem}-{number}.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines), encoding="utf-8")
+def _against(node: float | None, seconds: float) -> str:
+    return f"{seconds / node:.2f} x Node" if node else "no ratio to Node"
 
 
-def _node(seeds: Path, folder: Path) -> float:
-    """Install the rival, run it once to warm the file cache and once for its time in seconds."""
+def _node_seconds(seeds: Path, folder: Path, subject: str) -> float | None:
+    """Print and return the rival's seconds, None where it cannot be had.
+
+    A first run warms the file cache.
+    """
+    missing = _install_rival(folder)
+    if missing:
+        click.echo(f"{subject}: the rival is not there ({missing})")
+        return None
+    command = ["node", "build.mjs", str(seeds), str(SCHEMAS), "fixture.json"]
+    seconds_of_command(command, cwd=folder)
+    seconds = seconds_of_command(command, cwd=folder)
+    click.echo(f"{subject}: Node {seconds:.2f} s")
+    return seconds
+
+
+def _install_rival(folder: Path) -> str:
+    """Install the rival's packages; return why that cannot be, or an empty text."""
+    absent = [program for program in ("node", "npm") if not shutil.which(program)]
+    if absent:
+        return f"no {' and no '.join(absent)} on PATH"
+    folder.mkdir()
     for name in ("package.json", "package-lock.json", "build.mjs"):
         shutil.copy(RIVAL / name, folder)
-    _quietly(["npm", "ci", "--no-audit", "--no-fund"], folder)
-    command = ["node", "build.mjs", str(seeds), str(SCHEMAS), str(folder / "node.json")]
-    _quietly(command, folder)
-    begin = time.perf_counter()
-    _quietly(command, folder)
-    return time.perf_counter() - begin
-
-
-def _quietly(command: list[str], folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    command = ["npm", "ci", "--no-audit", "--no-fund"]
+    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return "" if installed.returncode == 0 else f"npm ci: {installed.stderr.splitlines()[0]}"
 
 
 def _build(seeds: Path, output: Path) -> tuple[float, float]:
@@ -67,22 +74,9 @@ def _build(seeds: Path, output: Path) -> tuple[float, float]:
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL)
     peak = 0.0
     while process.poll() is None:
-        peak = max(peak, _memory_of_tree(process.pid))
+        peak = max(peak, memory_of_tree(process.pid))
         time.sleep(0.02)
-    assert process.returncode == 0
-    return time.perf_counter() - begin, peak
-
-
-def _memory_of_tree(pid: int) -> float:
-    """Return the proportional memory of a process and its children in MB."""
-    import psutil
-
-    try:
-        root = psutil.Process(pid)
-        return sum(p.memory_full_info().pss for p in [root, *root.children(recursive=True)]) / 1e6
-    except psutil.Error:
-        return 0.0
-
-
-if __name__ == "__main__":
-    main()
+    seconds = time.perf_counter() - begin
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return seconds, peak

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
-from typing import Any
 
-from app.config import Settings
-from app.database import connected_engine
+import click
 from app.services.embeddings import document_text
 from sqlalchemy import text
 
-from tools.fixture.reader import read_fixture
-from tools.import_seeds import import_seeds
-from tools.paths import FIXTURE
+from bench.corpora import real_elements
+from bench.support import Database, autocommit, seconds_of_command, temporary_database
+from tools.fixture.reader import SeedTrace
+from tools.importing.importer import import_seeds
 
-COUNT = 250
-RUNS = 3
+COUNT, QUICK_COUNT = 250, 20
+RUNS, QUICK_RUNS = 3, 1
+"""The fastest one counts."""
 LIMIT = 6.0
 """Seconds, process start included."""
 
@@ -36,40 +32,30 @@ USE(threads=1).encode(json.load(sys.stdin))
 """
 
 
-def elements() -> list[dict[str, Any]]:
-    """The first 250 of the real seeds."""
-    seeds: list[dict[str, Any]] = json.loads(FIXTURE.read_bytes())[:COUNT]
-    return seeds
-
-
-def seconds_of(arguments: list[str], given: str = "") -> float:
-    """Wall-clock seconds of a command that must succeed."""
-    begin = time.perf_counter()
-    subprocess.run(arguments, input=given, text=True, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begin
-
-
-async def main() -> None:
+def main(quick: bool) -> None:
     """Print the time of the command and its ratio to the bare model's."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        fixture = Path(name) / "fixture.json"
-        fixture.write_text(json.dumps(elements()))
-        texts = json.dumps([document_text(e["title"], e["context"]) for e in elements()])
-        settings = Settings(database_url=None, data_dir=Path(name) / "data", _env_file=None)
-        async with connected_engine(settings) as engine:
-            await import_seeds(engine, read_fixture(fixture))
-            worker, bare = [], []
-            url = f"postgresql://postgres@/postgres?host={Path(name) / 'data' / 'postgres'}"
-            for _ in range(RUNS):
-                bare.append(seconds_of([sys.executable, "-c", BARE_MODEL], texts))
-                async with engine.begin() as connection:
-                    await connection.execute(text("UPDATE traces SET embedding = NULL"))
-                drain = ["-m", "app.worker.embedding_worker", "--drain", "--database-url", url]
-                worker.append(seconds_of([sys.executable, *drain]))
-    print(f"embedding of {COUNT} traces: bare model {min(bare):.2f} s")
-    print(f"  worker --drain     {min(worker):.2f} s   (at most {LIMIT:.0f} s)")
-    print(f"                     {min(worker) / min(bare):.2f} x the time of the bare model")
+    count, runs = (QUICK_COUNT, QUICK_RUNS) if quick else (COUNT, RUNS)
+    worker, bare = asyncio.run(_fastest(count, runs))
+    click.echo(f"embedding of {count} traces: bare model {bare:.2f} s")
+    click.echo(f"  worker --drain     {worker:.2f} s   (at most {LIMIT:.0f} s)")
+    click.echo(f"                     {worker / bare:.2f} x the time of the bare model")
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+async def _fastest(count: int, runs: int) -> tuple[float, float]:
+    """Return the seconds of the worker and of the bare model on the first of the real seeds."""
+    elements = real_elements()[:count]
+    texts = json.dumps([document_text(e["title"], e["context"]) for e in elements])
+    worker, bare = [], []
+    async with temporary_database() as database:
+        await import_seeds(database.engine, [SeedTrace.from_element(e) for e in elements])
+        for _ in range(runs):
+            bare.append(seconds_of_command([sys.executable, "-c", BARE_MODEL], given=texts))
+            worker.append(await _seconds_of_worker(database))
+    return min(worker), min(bare)
+
+
+async def _seconds_of_worker(database: Database) -> float:
+    async with autocommit(database.engine) as connection:
+        await connection.execute(text("UPDATE traces SET embedding = NULL"))
+    drain = ["-m", "app.worker.embedding_worker", "--drain", "--database-url", database.url]
+    return seconds_of_command([sys.executable, *drain])

@@ -8,16 +8,9 @@ is a few words out of a trace's title and context, as people remember them.
 from __future__ import annotations
 
 import asyncio
-import json
-import random
-import statistics
-import tempfile
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
-from app.config import Settings
-from app.database import connected_engine
+import click
 from app.search.service import SearchService
 from app.services.embeddings import LocalEmbedder
 from app.worker.embedding_queue import EmbeddingQueue
@@ -25,20 +18,25 @@ from app.worker.embedding_run import EmbeddingRun
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.corpora import generated_elements
-from tools.fixture.reader import read_fixture
-from tools.import_seeds import import_seeds
+from bench.corpora import Element, generated_elements, questions
+from bench.support import autocommit, percentiles, seconds_of, temporary_database, vacuum
+from tools.fixture.reader import SeedTrace
+from tools.importing.importer import import_seeds
 
-COUNT = 10_000
-QUESTIONS = 200
+COUNT, QUICK_COUNT = 10_000, 100
+QUESTIONS, QUICK_QUESTIONS = 200, 10
 MEDIAN_LIMIT, TAIL_LIMIT = 5.0, 15.0
 """Milliseconds, p50 and p95."""
 
-RIVAL_INDEX = """
+RIVAL_TABLE = (
+    """
     CREATE TABLE rival AS
     SELECT id, to_tsvector('english', title || ' ' || context_text || ' ' || solution_text) AS terms
     FROM traces
-"""
+    """,
+    "CREATE INDEX ON rival USING gin (terms)",
+    "CREATE INDEX ON rival (id)",
+)
 
 RIVAL_SEARCH = text("""
     SELECT t.id, t.title, ts_rank(rival.terms, question) AS score
@@ -50,82 +48,67 @@ RIVAL_SEARCH = text("""
 Ask = Callable[[str], Awaitable[object]]
 
 
-def questions(elements: Sequence[dict[str, str]]) -> list[str]:
-    """Three to ten words of a trace each; the same in every run."""
-    rng = random.Random(7)
-    chosen = rng.sample(elements, QUESTIONS)
-    return [
-        " ".join(rng.sample(f"{e['title']} {e['context']}".split(), rng.randint(3, 10)))
-        for e in chosen
-    ]
-
-
-async def milliseconds(ask: Ask, asked: Sequence[str]) -> tuple[float, float]:
-    """p50 and p95 of asking one question after the other, after a warm-up with all of them."""
-    for question in asked:
-        await ask(question)
-    times = []
-    for question in asked:
-        begin = time.perf_counter()
-        await ask(question)
-        times.append(1000 * (time.perf_counter() - begin))
-    percentiles = statistics.quantiles(times, n=20)
-    return percentiles[9], percentiles[18]
-
-
-async def load(engine: AsyncEngine, folder: Path, embedder: LocalEmbedder) -> list[str]:
-    """Import, embed and index the traces, build the rival; give the questions."""
-    elements = generated_elements(COUNT)
-    fixture = folder / "fixture.json"
-    fixture.write_text(json.dumps(elements))
-    await import_seeds(engine, read_fixture(fixture))
-    begin = time.perf_counter()
-    await EmbeddingRun(EmbeddingQueue(engine, embedder), embedder, 64).drain()
-    print(f"  embedding          {1000 * (time.perf_counter() - begin) / COUNT:.1f} ms a trace")
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(text(RIVAL_INDEX))
-        await connection.execute(text("CREATE INDEX ON rival USING gin (terms)"))
-        await connection.execute(text("CREATE INDEX ON rival (id)"))
-        await connection.execute(text("VACUUM ANALYZE"))
-    return questions(elements)
-
-
-async def main() -> None:
+def main(quick: bool) -> None:
     """Print p50 and p95 of ours and the rival's, and their ratio."""
-    print(f"search at {COUNT:,} traces")
+    count, asked = (QUICK_COUNT, QUICK_QUESTIONS) if quick else (COUNT, QUESTIONS)
+    asyncio.run(_measure(generated_elements(count), asked))
+
+
+async def _measure(elements: Sequence[Element], question_count: int) -> None:
+    click.echo(f"search at {len(elements):,} traces")
+    asked = questions(elements, question_count)
     embedder = LocalEmbedder()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        settings = Settings(database_url=None, data_dir=Path(name) / "data", _env_file=None)
-        async with connected_engine(settings) as engine:
-            asked = await load(engine, Path(name), embedder)
-            service = SearchService(engine, embedder)
-            begin = time.perf_counter()
-            await service.start()
-            indexing = 1000 * (time.perf_counter() - begin) / COUNT
-            print(f"  full-text index    {indexing:.1f} ms a trace")
+    async with temporary_database() as database:
+        await _fill(database.engine, elements, embedder)
+        service = SearchService(database.engine, embedder)
+        _print_cost("full-text index", await seconds_of(service.start()), elements)
+        rival = await _milliseconds(_rival(database.engine), asked)
+        ours = await _milliseconds(service.search, asked)
+        tagged = await _milliseconds(lambda q: service.search(q, ["python", "tag-7"]), asked)
+    _print_times(rival, ours, tagged)
 
-            async def rival(question: str) -> None:
-                words = " | ".join(word.strip(".") for word in question.split())
-                async with engine.connect() as connection:
-                    (await connection.execute(RIVAL_SEARCH, {"words": words})).all()
 
-            async def tagged(question: str) -> None:
-                await service.search(question, ["python", "tag-7"])
+async def _fill(engine: AsyncEngine, elements: Sequence[Element], embedder: LocalEmbedder) -> None:
+    """Import and embed the traces, and build the rival."""
+    await import_seeds(engine, [SeedTrace.from_element(element) for element in elements])
+    run = EmbeddingRun(EmbeddingQueue(engine, embedder), embedder, 64)
+    _print_cost("embedding", await seconds_of(run.drain()), elements)
+    async with autocommit(engine) as connection:
+        for statement in RIVAL_TABLE:
+            await connection.execute(text(statement))
+    await vacuum(engine)
 
-            rival_p50, rival_p95 = await milliseconds(rival, asked)
-            p50, p95 = await milliseconds(service.search, asked)
-            tagged_p50, tagged_p95 = await milliseconds(tagged, asked)
-    print(f"  OR and ts_rank     p50 {rival_p50:.1f} ms, p95 {rival_p95:.1f} ms")
-    print(
-        f"  hybrid, all of it  p50 {p50:.1f} ms (at most {MEDIAN_LIMIT:.0f}), "
-        f"p95 {p95:.1f} ms (at most {TAIL_LIMIT:.0f})"
+
+def _print_cost(what: str, seconds: float, elements: Sequence[Element]) -> None:
+    click.echo(f"  {what:18} {1000 * seconds / len(elements):.1f} ms a trace")
+
+
+def _rival(engine: AsyncEngine) -> Ask:
+    async def ask(question: str) -> None:
+        words = " | ".join(word.strip(".") for word in question.split())
+        async with engine.connect() as connection:
+            (await connection.execute(RIVAL_SEARCH, {"words": words})).all()
+
+    return ask
+
+
+async def _milliseconds(ask: Ask, asked: Sequence[str]) -> tuple[float, float]:
+    """Return p50 and p95 of asking one question after the other, after a round to warm up."""
+    for question in asked:
+        await ask(question)
+    times = [1000 * await seconds_of(ask(question)) for question in asked]
+    p50, p95 = percentiles(times, 50, 95)
+    return p50, p95
+
+
+def _print_times(
+    rival: tuple[float, float], ours: tuple[float, float], tagged: tuple[float, float]
+) -> None:
+    click.echo(f"  OR and ts_rank     p50 {rival[0]:.1f} ms, p95 {rival[1]:.1f} ms")
+    click.echo(
+        f"  hybrid, all of it  p50 {ours[0]:.1f} ms (at most {MEDIAN_LIMIT:.0f}), "
+        f"p95 {ours[1]:.1f} ms (at most {TAIL_LIMIT:.0f})"
     )
-    print(
-        f"                     {p50 / rival_p50:.2f} x the rival's p50, {p95 / rival_p95:.2f} x p95"
-    )
-    print(f"  with two tags      p50 {tagged_p50:.1f} ms, p95 {tagged_p95:.1f} ms")
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    ratios = [mine / theirs for mine, theirs in zip(ours, rival, strict=True)]
+    click.echo(f"                     {ratios[0]:.2f} x the rival's p50, {ratios[1]:.2f} x p95")
+    click.echo(f"  with two tags      p50 {tagged[0]:.1f} ms, p95 {tagged[1]:.1f} ms")

@@ -1,4 +1,4 @@
-// The work of tools/build_fixtures.py with the libraries that Node people take for it:
+// The work of tools/fixture/compiler.py with the libraries that Node people take for it:
 // read every seed, split the frontmatter, parse the Markdown, cut the sections, validate, write.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,8 @@ import MarkdownIt from "markdown-it";
 const [root, schemas, output] = process.argv.slice(2);
 const ajv = new Ajv2020({ allErrors: true });
 const load = (name) => JSON.parse(readFileSync(join(schemas, name), "utf8"));
-const checkFrontmatter = ajv.compile(load("frontmatter.schema.json"));
+ajv.addSchema(load("frontmatter.schema.json"), "frontmatter.schema.json"); // the other refers to it
+const checkFrontmatter = ajv.getSchema("frontmatter.schema.json");
 const checkFixture = ajv.compile(load("fixture.schema.json"));
 const markdown = new MarkdownIt("commonmark");
 
