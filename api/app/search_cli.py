@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import textwrap
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
@@ -41,13 +42,13 @@ async def _search(settings: Settings, question: str, tags: tuple[str, ...], limi
     from app.search.service import SearchService
     from app.services.embeddings import create_embedder
 
-    embedder = create_embedder(settings)
-    loading = asyncio.create_task(embedder.load())  # while the database starts
-    async with connected_engine(settings) as engine:
-        service = SearchService(engine, embedder)
-        await service.start()
-        await loading
-        answer = await service.search(question, tags, limit)
+    async with aclosing(create_embedder(settings)) as embedder:
+        loading = asyncio.create_task(embedder.load())  # while the database starts
+        async with connected_engine(settings) as engine:
+            service = SearchService(engine, embedder)
+            await service.start()
+            await loading
+            answer = await service.search(question, tags, limit)
     _print(answer)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -43,8 +43,8 @@ async def running_service(settings: Settings, metrics: Metrics) -> AsyncIterator
     async with (
         connected_engine(settings) as maintenance,
         connected_engine(settings, needs={}, limits=Limits.of_requests(settings)) as engine,
+        aclosing(create_embedder(settings)) as embedder,
     ):
-        embedder = create_embedder(settings)
         search = SearchService(engine, embedder, maintenance)
         await search.start()
         metrics.watch_pool(engine)

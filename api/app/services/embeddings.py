@@ -61,6 +61,9 @@ class Embedder(Protocol):
             EmbeddingError: as `embed_documents`.
         """
 
+    async def aclose(self) -> None:
+        """Give back what is held: connections, a thread."""
+
 
 def document_text(title: str, context: str) -> str:
     """Return what is embedded of a trace: the problem, not its solution.
@@ -107,6 +110,10 @@ class LocalEmbedder:
     async def load(self) -> None:
         """Read the weights, which takes a second."""
         await asyncio.get_running_loop().run_in_executor(self._thread, _local_model)
+
+    async def aclose(self) -> None:
+        """Let the thread end; the weights stay, for the next embedder of this process."""
+        self._thread.shutdown(wait=False)
 
     @staticmethod
     def _encode(texts: list[str]) -> list[Vector]:
@@ -163,6 +170,11 @@ class OpenAIEmbedder:
     async def embed_query(self, text: str) -> Vector:
         """Return the vector of a question."""
         return (await self.embed_documents([text]))[0]
+
+    async def aclose(self) -> None:
+        """Close the connections to the server, if there are any."""
+        if "_client" in vars(self):  # else this would only now load the SDK
+            await self._client.close()
 
     @cached_property
     def _client(self) -> "AsyncOpenAI":

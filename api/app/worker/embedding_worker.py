@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Coroutine
+from contextlib import aclosing
 from typing import Any
 
 import click
@@ -35,8 +36,10 @@ async def _work(drain: bool, database_url: str | None) -> None:
     from app.services.embeddings import create_embedder
 
     settings = load_settings(database_url=database_url)
-    embedder = create_embedder(settings)
-    async with connected_engine(settings) as engine:
+    async with (
+        connected_engine(settings) as engine,
+        aclosing(create_embedder(settings)) as embedder,
+    ):
         run = EmbeddingRun(EmbeddingQueue(engine, embedder), embedder, settings.worker_batch_size)
         if drain:
             await _drain(run)
