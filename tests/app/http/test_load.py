@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.client import connected_client
-from tests.support.locks import locked_traces, until_waiting
+from tests.support.locks import locked, until_waiting
 from tests.support.traces import add_traces
 
 SEARCH = "/api/v1/traces/search"
@@ -37,7 +37,7 @@ async def test_one_search_too_many_is_refused_at_once(
 ) -> None:
     few = settings.model_copy(update={"max_searches": 2, "pool_timeout": 600.0})
     async with connected_client(few) as client:
-        async with locked_traces(engine):
+        async with locked(engine, "traces"):
             running = [asyncio.create_task(client.post(SEARCH, json=QUESTION)) for _ in range(2)]
             await until_waiting(engine, 2)
             # Answered while the others still wait, so it did not wait for them.
@@ -55,8 +55,7 @@ async def test_a_full_pool_is_refused_after_its_time_and_health_still_answers(
 ) -> None:
     small = settings.model_copy(update={"pool_size": 1, "pool_timeout": 0.1})
     async with connected_client(small) as client:
-        async with engine.begin() as connection:
-            await connection.execute(text("LOCK TABLE search_documents IN ACCESS EXCLUSIVE MODE"))
+        async with locked(engine, "search_documents"):
             running = asyncio.create_task(client.post(SEARCH, json=QUESTION))
             await until_waiting(engine, 1)
             assert is_busy(await client.get("/api/v1/tags"))
@@ -73,7 +72,7 @@ async def test_a_statement_that_takes_too_long_is_cancelled(
 ) -> None:
     hasty = settings.model_copy(update={"statement_timeout": 0.2})
     async with connected_client(hasty) as client:
-        async with locked_traces(engine), asyncio.timeout(30):
+        async with locked(engine, "traces"), asyncio.timeout(30):
             answer = await client.post(SEARCH, json=QUESTION)
         assert is_busy(answer)
         assert answer.json()["detail"] == "the database took too long"

@@ -1,16 +1,13 @@
 """The OpenAPI description, held against the running service by Schemathesis."""
 
-import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 from app.config import Settings
 from app.main import create_app
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.process import service_process
+from tests.support.process import run, service_process
 from tests.support.traces import add_traces
 
 EXAMPLES = 10
@@ -21,18 +18,15 @@ async def test_every_answer_is_as_described(
     engine: AsyncEngine, database_url: str, tmp_path: Path
 ) -> None:
     await add_traces(engine, [{"title": "docker stop", "tags": ["docker"], "slug": "docker/a"}])
-    async with service_process(database_url) as service:
-        checking = await asyncio.create_subprocess_exec(
-            *(Path(sys.executable).parent / "st", "run", f"{service.address}/openapi.json"),
+    with service_process(database_url) as service:
+        checked = await run(
+            *("-m", "schemathesis.cli", "run", f"{service.address}/openapi.json"),
             *("--max-examples", str(EXAMPLES), "--seed", "1", "--generation-deterministic"),
-            stdout=PIPE,
-            stderr=STDOUT,
             cwd=tmp_path,
         )
-        output = (await checking.communicate())[0].decode()
-    assert checking.returncode == 0, output
-    assert "Selected: 6/6" in output
-    levels = {line["level"] for line in service.logs}
+    assert checked.status == 0, checked.stdout + checked.stderr
+    assert "Selected: 6/6" in checked.stdout
+    levels = {line["level"] for line in service.program.logs}
     assert "error" not in levels
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.client import connected_client
-from tests.support.locks import locked_traces, until_waiting
-from tests.support.process import service_process
+from tests.support.locks import locked, until_waiting
+from tests.support.process import LONGEST_WAIT, service_process
 from tests.support.traces import add_traces
 
 SEARCH = "/api/v1/traces/search"
@@ -99,26 +99,28 @@ async def test_logs_are_json_with_request_ids_and_without_questions(
     engine: AsyncEngine, database_url: str
 ) -> None:
     await add_traces(engine, [{"title": "docker stop of an unreleased product"}])
-    async with service_process(database_url) as service, httpx.AsyncClient() as client:
-        headers = {"X-Request-ID": "mine"}
-        first = await client.post(service.address + SEARCH, json={"q": SECRET}, headers=headers)
-        await client.get(service.address + "/results", params={"q": SECRET})
-        async with engine.begin() as connection:  # the error that follows quotes its statement
-            await connection.execute(text("ALTER TABLE traces DROP COLUMN agent_model"))
-        failed = await client.post(service.address + SEARCH, json={"q": SECRET})
-        assert failed.status_code == 500
-    requests = [line for line in service.logs if "route" in line]
+    with service_process(database_url) as service:
+        async with httpx.AsyncClient(base_url=service.address) as client:
+            headers = {"X-Request-ID": "mine"}
+            first = await client.post(SEARCH, json={"q": SECRET}, headers=headers)
+            await client.get("/results", params={"q": SECRET})
+            async with engine.begin() as connection:  # the error that follows quotes its statement
+                await connection.execute(text("ALTER TABLE traces DROP COLUMN agent_model"))
+            failed = await client.post(SEARCH, json={"q": SECRET})
+    assert failed.status_code == 500
+    logs = service.program.logs
+    requests = [line for line in logs if "route" in line]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [
         ("POST", SEARCH, 200),
         ("GET", "/results", 200),
         ("POST", SEARCH, 500),
     ]
-    mine = [line["message"] for line in service.logs if line.get("request_id") == "mine"]
+    mine = [line["message"] for line in logs if line.get("request_id") == "mine"]
     assert mine == [f"search found {first.json()['total']}", f"POST {SEARCH} 200"]
-    [error] = [line for line in service.logs if line["level"] == "error"]
+    [error] = [line for line in logs if line["level"] == "error"]
     assert error["request_id"] == failed.headers["x-request-id"]
     assert "agent_model" in error["exception"]
-    assert "unreleas" not in str(service.logs)  # neither the question nor its terms
+    assert "unreleas" not in str(logs)  # neither the question nor its terms
 
 
 async def test_logs_hold_questions_where_that_is_set(
@@ -134,17 +136,14 @@ async def test_a_running_request_ends_before_the_service_does(
     engine: AsyncEngine, database_url: str
 ) -> None:
     await add_traces(engine, [{"title": "docker stop takes ten seconds"}])
-    async with service_process(database_url) as service, httpx.AsyncClient() as client:
-        async with locked_traces(engine):
-            body = {"q": "docker stop"}
-            running = asyncio.create_task(client.post(service.address + SEARCH, json=body))
-            await until_waiting(engine, 1)
-            service.process.terminate()
-            async with asyncio.timeout(30):
-                while not any(line["message"] == "Shutting down" for line in service.logs):
-                    await asyncio.sleep(0.01)
-            with pytest.raises(httpx.ConnectError):
-                await client.get(service.address + "/healthz")
-        assert (await running).json()["total"] == 1
-        async with asyncio.timeout(30):
-            assert await service.process.wait() == 0
+    with service_process(database_url) as service:
+        async with httpx.AsyncClient(base_url=service.address) as client:
+            async with locked(engine, "traces"):
+                running = asyncio.create_task(client.post(SEARCH, json={"q": "docker stop"}))
+                await until_waiting(engine, 1)
+                service.program.process.terminate()
+                service.program.wait_for_line("Shutting down")
+                with pytest.raises(httpx.ConnectError):
+                    await client.get("/healthz")
+            assert (await running).json()["total"] == 1
+        assert service.program.process.wait(LONGEST_WAIT) == 0

