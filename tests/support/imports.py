@@ -1,16 +1,14 @@
 """What the tests of the import share: seeds to import, and looks at what was stored."""
 
-import asyncio
-import os
-import sys
 import uuid
-from collections.abc import Awaitable, Callable
+from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.process import start
 from tools.fixture.reader import SeedTrace
 from tools.import_seeds import ImportResult, get_or_create_seed_user, import_seeds
 
@@ -94,27 +92,7 @@ async def add_trace(engine: AsyncEngine, title: str, *, is_seed: bool, **columns
     return uuid.UUID(str(row["id"]))
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition holds, at most half a minute."""
-    async with asyncio.timeout(30):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
-async def is_awaited(engine: AsyncEngine, table: str) -> bool:
-    """Whether somebody waits for a lock on a table."""
-    return bool(
-        await rows(
-            engine,
-            "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = to_regclass(:table)",
-            table=table,
-        )
-    )
-
-
-async def start_import(fixture: Path, url: str, **pipes: int) -> asyncio.subprocess.Process:
+async def start_import(fixture: Path, url: str, **pipes: int) -> Process:
     """Start the command in a process of its own."""
-    arguments = ["--fixtures-path", str(fixture), "--database-url", url]
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tools.import_seeds", *arguments, env={**os.environ}, **pipes
-    )
+    arguments = ("--fixtures-path", str(fixture), "--database-url", url)
+    return await start("-m", "tools.import_seeds", *arguments, **pipes)

@@ -5,18 +5,21 @@ import json
 import os
 import pty
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from app.config import Settings
 from app.database.locks import AdvisoryLock
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.command import invoke
 from tests.support.imports import element, load, rows, start_import, stored
+from tests.support.locks import until_waiting
+from tests.support.process import LONGEST_WAIT
 from tools.import_seeds import main
 
 Import = Callable[..., Awaitable[Result]]
@@ -32,8 +35,7 @@ def run(database_url: str, tmp_path: Path) -> Import:
             fixture if isinstance(fixture, bytes) else json.dumps(fixture, indent=2).encode()
         )
         arguments = ["--fixtures-path", str(path), "--database-url", database_url, *options]
-        # In a thread, because the command runs an event loop of its own.
-        return await asyncio.to_thread(CliRunner().invoke, main, arguments)
+        return await invoke(main, *arguments)
 
     return run_import
 
@@ -196,37 +198,36 @@ async def test_a_target_that_refuses_gives_a_line_and_keeps_its_rows(
 async def test_a_slow_import_shows_progress_on_a_terminal(
     engine: AsyncEngine, database_url: str, tmp_path: Path
 ) -> None:
-    """Made slow by holding the lock of another import; the bar is on standard error."""
     fixture = tmp_path / "fixture.json"
     fixture.write_text(json.dumps([element()]))
     terminal, stderr = pty.openpty()
     shown = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(shown), os.fdopen(terminal, "rb", buffering=0)
     )
-    async with engine.begin() as connection, asyncio.timeout(30):
-        await connection.execute(
-            text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.IMPORT}
-        )
-        process = await start_import(
-            fixture, database_url, stderr=stderr, stdout=asyncio.subprocess.PIPE
-        )
-        os.close(stderr)
-        await shown.readuntil(b"Waiting for other imports")
-    stdout, _ = await process.communicate()
+    with closing(transport):
+        async with another_import(engine), asyncio.timeout(LONGEST_WAIT):
+            process = await start_import(fixture, database_url, stderr=stderr)
+            os.close(stderr)
+            await shown.readuntil(b"Waiting for other imports")
+        stdout, _ = await process.communicate()
     assert stdout.decode() == "Seed import complete: 1 inserted, 0 skipped\n"
 
 
 async def test_without_a_terminal_there_is_no_progress(
-    engine: AsyncEngine, settings: Settings, tmp_path: Path
+    engine: AsyncEngine, database_url: str, tmp_path: Path
 ) -> None:
     fixture = tmp_path / "fixture.json"
     fixture.write_text(json.dumps([element()]))
-    assert settings.database_url is not None
+    async with another_import(engine):
+        process = await start_import(fixture, database_url)
+        await until_waiting(engine, 1)
+    assert await process.communicate() == (b"Seed import complete: 1 inserted, 0 skipped\n", b"")
+
+
+@asynccontextmanager
+async def another_import(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Meanwhile another import holds the lock of imports."""
     async with engine.begin() as connection:
-        await connection.execute(
-            text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.IMPORT}
-        )
-        process = await start_import(fixture, settings.database_url, stderr=asyncio.subprocess.PIPE)
-    _, stderr = await process.communicate()
-    assert stderr == b""
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({AdvisoryLock.IMPORT})"))
+        yield

@@ -1,8 +1,8 @@
 """Ways to name the target, and what is said of one that cannot be used."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -33,23 +33,41 @@ async def complaint(url: str) -> str:
     return str(caught.value.message)
 
 
+Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[object]]
+
+
 @asynccontextmanager
-async def listening_on_tcp(url: str) -> AsyncIterator[int]:
-    """A port of 127.0.0.1 that leads to the server's Unix socket; the embedded server has none."""
+async def listening(handle: Handle) -> AsyncIterator[int]:
+    """A port of 127.0.0.1 whose connections are handled so, to their end."""
+    handlers: list[asyncio.Task[object]] = []
+
+    async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            await handle(reader, writer)
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.append(asyncio.create_task(run(reader, writer)))
+
+    server = await asyncio.start_server(connected, "127.0.0.1")
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await asyncio.gather(*handlers)
+
+
+def leading_to(url: str) -> Handle:
+    """A handler that leads to the server's Unix socket; the embedded server has no other."""
     socket = f"{parse_qs(urlsplit(url).query)['host'][0]}/.s.PGSQL.5432"
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-        writer.close()
+        with closing(writer):
+            while data := await reader.read(65536):
+                writer.write(data)
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_unix_connection(socket)
         await asyncio.gather(copy(reader, server_writer), copy(server_reader, writer))
 
-    server = await asyncio.start_server(forward, "127.0.0.1")
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+    return forward
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
@@ -75,7 +93,7 @@ async def test_options_of_libpq_and_of_sqlalchemy_are_understood(
 
 async def test_of_several_hosts_one_that_answers_is_enough(database_url: str) -> None:
     name = urlsplit(database_url).path
-    async with listening_on_tcp(database_url) as port:
+    async with listening(leading_to(database_url)) as port:
         hosts = f"127.0.0.1:1,127.0.0.1:{port}"
         assert await answer(f"postgresql+asyncpg://postgres@{hosts}{name}") == name[1:]
 
@@ -87,14 +105,9 @@ async def test_no_server() -> None:
     )
 
 
-async def test_a_server_that_does_not_answer_in_time(database_url: str) -> None:
-    async def never_answer(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    server = await asyncio.start_server(never_answer, "127.0.0.1")
-    port = server.sockets[0].getsockname()[1]
-    said = await complaint(f"postgresql://me@127.0.0.1:{port}/db?connect_timeout=0.2")
-    server.close()
+async def test_a_server_that_does_not_answer_in_time() -> None:
+    async with listening(lambda reader, _: reader.read()) as port:
+        said = await complaint(f"postgresql://me@127.0.0.1:{port}/db?connect_timeout=0.2")
     assert said.startswith(f"cannot connect to 127.0.0.1:{port}/db: no answer in time; ")
 
 

@@ -1,8 +1,6 @@
 """Migrations make the tables of the models, on any target, once."""
 
 import asyncio
-import os
-import sys
 
 import asyncpg
 import pytest
@@ -14,26 +12,11 @@ from app.database.migrations import alembic_config, upgrade
 from app.migrate import main
 from app.models import Trace
 from app.models.search import SearchDocument
-from click.testing import CliRunner, Result
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-
-async def migrate(url: str) -> Result:
-    """Run the command; in a thread, because it runs an event loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, main, ["--database-url", url])
-
-
-async def python(*arguments: str, target: str = "") -> str:
-    """What a Python process prints."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *arguments),
-        env={**os.environ, "DATABASE_URL": target},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    return output.decode()
+from tests.support.command import invoke
+from tests.support.process import Ended, run
 
 
 async def tables(url: str) -> set[str]:
@@ -45,7 +28,7 @@ async def tables(url: str) -> set[str]:
 
 async def test_the_command_makes_the_tables_once(empty_database_url: str) -> None:
     for _ in range(2):
-        result = await migrate(empty_database_url)
+        result = await invoke(main, "--database-url", empty_database_url)
         assert (result.exit_code, result.output) == (0, "The target is at the newest migration.\n")
     assert {"users", "traces", "tags", "trace_tags"} < await tables(empty_database_url)
     async with connected_engine(Settings(database_url=empty_database_url, _env_file=None)):
@@ -53,16 +36,15 @@ async def test_the_command_makes_the_tables_once(empty_database_url: str) -> Non
 
 
 async def test_several_at_once_take_turns(empty_database_url: str) -> None:
-    outputs = await asyncio.gather(
-        *(python("-m", "app.migrate", "--database-url", empty_database_url) for _ in range(4))
-    )
-    assert outputs == ["The target is at the newest migration.\n"] * 4
+    arguments = ("-m", "app.migrate", "--database-url", empty_database_url)
+    for ended in await asyncio.gather(*(run(*arguments) for _ in range(3))):
+        assert ended == Ended(0, "The target is at the newest migration.\n", "")
 
 
 async def test_models_and_migrations_agree(database_url: str) -> None:
     """Asks the alembic command itself, as one who writes a migration would."""
-    output = await python("-m", "alembic", "-c", "api/alembic.ini", "check", target=database_url)
-    assert output == "No new upgrade operations detected.\n"
+    ended = await run("-m", "alembic", "-c", "api/alembic.ini", "check", DATABASE_URL=database_url)
+    assert ended == Ended(0, "No new upgrade operations detected.\n", "")
 
 
 async def test_migrations_can_be_undone(database_url: str) -> None:
@@ -103,7 +85,7 @@ async def test_a_target_of_another_application_stays_as_it_is(
     await connection.execute(statement)
     await connection.close()
     before = await tables(empty_database_url)
-    result = await migrate(empty_database_url)
+    result = await invoke(main, "--database-url", empty_database_url)
     assert (result.exit_code, result.stderr) == (1, f"Error: {reason}\n")
     assert await tables(empty_database_url) == before
 

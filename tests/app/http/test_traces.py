@@ -1,7 +1,5 @@
 """The HTTP endpoints, in one process with the application, on a real database."""
 
-import asyncio
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -16,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.client import connected_client
 from tests.support.traces import add_traces
+from tests.support.waiting import until
 
 TRACES: list[dict[str, object]] = [
     {"title": "docker stop takes ten seconds", "tags": ["docker", "signals"], "slug": "docker/a"},
@@ -172,9 +171,11 @@ async def test_an_import_is_found_without_a_restart(
     client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     await add_traces(engine, [{"title": "nginx answers 413 to an upload", "slug": "docker/c"}])
-    async with asyncio.timeout(60):
-        while not (await search(client, q="nginx 413 upload")).json()["results"]:
-            await asyncio.sleep(0.02)
+
+    async def is_found() -> bool:
+        return bool((await search(client, q="nginx 413 upload")).json()["results"])
+
+    await until(is_found)
 
 
 async def test_a_lost_database_is_503_and_its_return_needs_no_restart(
@@ -197,33 +198,3 @@ async def test_a_lost_database_is_503_and_its_return_needs_no_restart(
     await outside.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     await outside.close()
     assert (await search(client, q="docker stop")).json()["total"] == 1
-
-
-async def test_the_command_prints_a_readable_list(engine: AsyncEngine, database_url: str) -> None:
-    await add_traces(engine, TRACES)
-    async with engine.begin() as connection:
-        await connection.execute(
-            update(Trace)
-            .where(Trace.title.like("docker%"))
-            .values(context_text="The container hangs and is killed.")
-        )
-    output = await command(database_url, "docker", "stop")
-    assert "1. docker stop takes ten seconds" in output
-    assert "docker/a" in output
-    assert "The container hangs and is killed." in output
-    assert "useState" not in output
-
-    assert await command(database_url, "best", "pizza") == (
-        "Nothing found. Try fewer or other words.\n"
-    )
-
-
-async def command(database_url: str, *words: str) -> str:
-    """What the search command prints."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.search_cli", "--database-url", database_url, *words),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0
-    return output.decode()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from app.config import Settings
 from app.database import connected_engine
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.imports import (
@@ -15,14 +15,13 @@ from tests.support.imports import (
     add_trace,
     element,
     embed_all,
-    is_awaited,
     load,
     only,
     rows,
     start_import,
     stored,
-    until,
 )
+from tests.support.locks import locked, until_waiting
 from tools.fixture.reader import FixtureError
 from tools.import_seeds import ImportResult, get_or_create_seed_user
 
@@ -321,13 +320,12 @@ async def test_an_import_killed_half_way_leaves_nothing(
 ) -> None:
     fixture = tmp_path / "fixture.json"
     fixture.write_text(json.dumps([element("one"), element("two")]))
-    async with engine.begin() as connection:
-        await connection.execute(text("LOCK TABLE trace_tags IN SHARE MODE"))
+    async with locked(engine, "trace_tags", "SHARE"):
         process = await start_import(fixture, database_url)
         # When it waits to write the tags of the traces, it has written the traces.
-        await until(lambda: is_awaited(engine, "trace_tags"))
+        await until_waiting(engine, 1)
         process.kill()
-        await process.wait()
+        await process.communicate()
     assert await stored(engine) == {}
     assert str(await load(engine, element("one"), element("two"))) == "2 inserted, 0 skipped"
 
