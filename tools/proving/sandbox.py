@@ -19,7 +19,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -156,31 +156,27 @@ class Sandbox:
         begin = time.perf_counter()
         _hand_over(run)
         with _archive(run) as files, self._control(run) as group:
-            process = await asyncio.create_subprocess_exec(
-                *group.join,
-                *self.command(run),
-                env=dict(run.environment),
-                stdin=files,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            output: list[bytes] = []
-            reading = asyncio.create_task(_read_end(process, output))
-            try:
-                await asyncio.wait_for(process.wait(), run.timeout + 2 * GRACE)
-            except TimeoutError:
-                pass  # even SIGKILL from inside did not end it
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await asyncio.to_thread(group.kill)
-                status = await process.wait()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reading, DRAIN)
+            async with _tail() as (tail, output):
+                process = await asyncio.create_subprocess_exec(
+                    *group.join,
+                    *self.command(run),
+                    env=dict(run.environment),
+                    stdin=files,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                try:
+                    await asyncio.wait_for(process.wait(), run.timeout + 2 * GRACE)
+                except TimeoutError:
+                    pass  # even SIGKILL from inside did not end it
+                finally:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    await asyncio.to_thread(group.kill)
+                    status = await process.wait()
         seconds = time.perf_counter() - begin
-        text = b"".join(output).decode("utf-8", "replace")
-        return Outcome(status, seconds, text, timed_out=seconds >= run.timeout)
+        return Outcome(status, seconds, tail.text, timed_out=seconds >= run.timeout)
 
     def command(self, run: Run) -> list[str]:
         """Return the command that does a run; its standard input is the archive of its files."""
@@ -267,8 +263,40 @@ def _archive(run: Run) -> Iterator[IO[bytes]]:
         yield archive
 
 
-async def _read_end(process: asyncio.subprocess.Process, kept: list[bytes]) -> None:
-    """Read all output, keep its end in `kept`."""
-    assert process.stdout
-    while chunk := await process.stdout.read(OUTPUT_KEPT):
-        kept[:] = [(b"".join(kept) + chunk)[-OUTPUT_KEPT:]]
+class _Tail(asyncio.Protocol):
+    """Reads all output, keeps its end."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self.ended = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self._kept = (self._kept + data)[-OUTPUT_KEPT:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
+
+    @property
+    def text(self) -> str:
+        """What was kept."""
+        return self._kept.decode("utf-8", "replace")
+
+
+@contextlib.asynccontextmanager
+async def _tail() -> AsyncIterator[tuple[_Tail, int]]:
+    """Give a tail and the pipe to write to; on leaving, read what was written.
+
+    The pipe is not asyncio's own: with that, a process counts as ended only when nobody holds its
+    output any more, and one that it left in the background may do so for ever.
+    """
+    reading, writing = os.pipe()
+    transport, tail = await asyncio.get_running_loop().connect_read_pipe(
+        _Tail, os.fdopen(reading, "rb", buffering=0)
+    )
+    with contextlib.closing(transport):
+        try:
+            yield tail, writing
+        finally:
+            os.close(writing)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(tail.ended.wait(), DRAIN)
