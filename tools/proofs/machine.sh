@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes a Debian or Ubuntu machine ready for every proof: the packages of apt.txt, a Docker engine.
+# Makes a Debian or Ubuntu machine ready for every proof: the packages of apt.txt, leave for
+# bubblewrap to make namespaces, a Docker engine that has the base images.
 set -eu
 cd "$(dirname "$0")"
 
@@ -22,5 +23,16 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  # one word a package
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+# Ubuntu lets an ordinary user make namespaces only in programs whose profile says so.
+if [ -e /proc/sys/kernel/apparmor_restrict_unprivileged_userns ] && [ ! -e /etc/apparmor.d/bwrap ]; then
+    as_root tee /etc/apparmor.d/bwrap >/dev/null <<'EOF_PROFILE'
+abi <abi/4.0>,
+include <tunables/global>
+profile bwrap /usr/bin/bwrap flags=(unconfined) {
+  userns,
+}
+EOF_PROFILE
+    as_root apparmor_parser -r /etc/apparmor.d/bwrap
 fi
 as_root ./docker-engine.sh start "$(cd ../.. && pwd)/.proofs/engine"
