@@ -3,63 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+from tests.support.seeds import CONTEXT, PROSE, seed_text, write_seed
 from tools.build_fixtures import main
 from tools.content.schema import fixture_schema
 from tools.paths import FIXTURE, SAMPLES
-
-SEED = """\
----
-title: "{title}"
-tags: [python, asyncio]
-agent_model: claude-opus-4-6
-agent_version: "1.0"
----
-
-## Context
-
-{context}
-
-## Solution
-
-{solution}
-
-```python title="answer.py"
-ANSWER = 42  # déjà vu
-```
-
-## Proof
-
-```sh
-python -c 'import answer; assert answer.ANSWER == 42'
-```
-"""
-
-
-def seed_text(title: str = "The answer is missing from the program") -> str:
-    """A seed that keeps every rule."""
-    return SEED.format(
-        title=title, context="It is not there. " * 20, solution="Put it there. " * 20
-    )
 
 
 @pytest.fixture
 def seeds(tmp_path: Path) -> Path:
     """A folder with two good seeds."""
     folder = tmp_path / "seeds"
-    for slug, title in (
-        ("react/b", "An effect that runs once too often"),
-        ("python/a", "A task that nobody waits for"),
-    ):
-        (folder / slug).parent.mkdir(parents=True)
-        (folder / slug).with_suffix(".md").write_text(seed_text(title), encoding="utf-8")
+    write_seed(folder, "react/b", title="An effect that runs once too often")
+    write_seed(folder, "python/a", title="A task that nobody waits for")
     return folder
 
 
@@ -160,9 +121,9 @@ def test_every_error_of_every_file_is_reported_and_the_old_fixture_stays(seeds: 
         ("\n## Context", "\nHello\n\n## Context", "8:1", "sections"),
         ("## Context", "## Contxt", "8:1", "sections"),
         ("## Solution", "## Proof", "12:1", "sections"),
-        ("It is not there. " * 20, "Short.", "8:1", "context-length"),
-        ("It is not there. " * 20, "Long. " * 250, "8:1", "context-length"),
-        ("Put it there. " * 20, "Long. " * 900, "12:1", "solution-length"),
+        (CONTEXT, "Short.", "8:1", "context-length"),
+        (CONTEXT, "Long. " * 250, "8:1", "context-length"),
+        (PROSE, "Long. " * 900, "12:1", "solution-length"),
         ("```python title", "```pyhton title", "16:1", "fence-language"),
         ("```python title", "``` title", "16:1", "fence-language"),
         (' title="answer.py"', "", "16:1", "fence-title"),
@@ -209,10 +170,8 @@ def test_a_file_that_is_no_seed_at_all_gives_a_line_too(
 
 
 def test_two_seeds_and_a_sample_may_not_share_a_title(seeds: Path) -> None:
-    (seeds / "react/same.md").write_text(seed_text("A task that NOBODY waits for"))
-    (seeds / "react/sample.md").write_text(
-        seed_text("Handling CORS in FastAPI for frontend integration")
-    )
+    write_seed(seeds, "react/same", title="A task that NOBODY waits for")
+    write_seed(seeds, "react/sample", title="Handling CORS in FastAPI for frontend integration")
     output = build(seeds, seeds.parent / "out.json").output
     assert "react/same.md:2:1: error[unique-title]" in output and "python/a.md already" in output
     assert "react/sample.md:2:1: error[unique-title]" in output and "sample traces" in output
@@ -220,8 +179,7 @@ def test_two_seeds_and_a_sample_may_not_share_a_title(seeds: Path) -> None:
 
 def test_a_seed_belongs_into_a_known_category_under_a_plain_name(seeds: Path) -> None:
     for slug in ("reakt/x", "react/X_y"):
-        (seeds / slug).parent.mkdir(exist_ok=True)
-        (seeds / slug).with_suffix(".md").write_text(seed_text(f"A title for the seed {slug}"))
+        write_seed(seeds, slug, title=f"A title for the seed {slug}")
     output = build(seeds, seeds.parent / "out.json").output
     assert 'reakt/x.md:1:1: error[category]: "reakt" is not' in output
     assert 'did you mean "react"?' in output
@@ -235,9 +193,8 @@ def test_an_empty_folder_is_an_error_and_a_missing_one_wrong_usage(tmp_path: Pat
 
 
 def test_the_committed_fixture_is_what_the_seeds_give() -> None:
-    command = [sys.executable, "-m", "tools.build_fixtures", "--check"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+    result = CliRunner().invoke(main, ["--check"])
+    assert result.exit_code == 0, result.output
     assert FIXTURE.read_text("utf-8").endswith("]\n")
 
 

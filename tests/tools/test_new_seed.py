@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.support.seeds import write_seed
 from tools.content.corpus import check_file
 from tools.new_seed import main
-from tools.paths import PROJECT
 
 TITLE = 'dict.get returns "None" for a missing key in a price list'
 
@@ -22,9 +22,7 @@ def new(folder: Path, title: str = TITLE, tags: str = "python, dict", **kwargs: 
 @pytest.fixture
 def seeds(tmp_path: Path) -> Path:
     """A corpus of one seed."""
-    (tmp_path / "python").mkdir()
-    good = (PROJECT / "tests/rules/good.md").read_text("utf-8")
-    (tmp_path / "python/key-error.md").write_text(good, encoding="utf-8")
+    write_seed(tmp_path, "python/answer")
     return tmp_path
 
 
@@ -49,7 +47,7 @@ def test_it_asks_for_what_is_not_given(seeds: Path) -> None:
     [
         ("Too short", "python, dict", "title"),
         (TITLE, "Python", "tags"),
-        ("KEYERROR when a price list has no entry for an article", "python, x", "unique-title"),
+        ("The ANSWER is missing from the program", "python, x", "unique-title"),
     ],
 )
 def test_what_breaks_a_rule_is_not_written(seeds: Path, title: str, tags: str, rule: str) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -56,30 +53,3 @@ def test_the_table_in_contributing_is_the_catalogue() -> None:
 
 def test_the_categories_are_the_folders() -> None:
     assert {path.name for path in SEEDS.iterdir()} == set(CATEGORIES)
-
-
-def check(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a contributor does."""
-    command = [sys.executable, "-m", "tools.check", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
-
-
-def test_the_command_shows_place_rule_and_what_would_be_right() -> None:
-    result = check("tests/rules/fence-language.md")
-    assert result.returncode == 1
-    line = 'tests/rules/fence-language.md:19:1: error[fence-language]: unknown language "pyhton"'
-    assert line in result.stdout and 'did you mean "python"?' in result.stdout
-
-
-def test_annotations_for_github_name_file_and_line() -> None:
-    result = check("--format", "github", "tests/rules/title.md")
-    assert "::error file=tests/rules/title.md,line=2,col=1,title=title::'KeyError'" in result.stdout
-
-
-def test_json_is_a_list_of_findings() -> None:
-    findings = json.loads(check("--format", "json", "tests/rules/tags.md").stdout)
-    assert ("tags", 3, "error") in [(f["rule"], f["line"], f["severity"]) for f in findings]
-
-
-def test_a_path_that_does_not_exist_is_wrong_usage() -> None:
-    assert check("seeds/nowhere").returncode == 2
