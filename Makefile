@@ -58,7 +58,7 @@ prove-setup: setup  ## install what proofs run on into .proofs
 	@$(RUN) tools.prove --setup
 
 prove-images: prove-setup  ## have the Docker base images that proofs build on
-	@$(RUN) tools.proving.docker_images
+	@$(RUN) tools.prove --images
 
 prove-machine:  ## make a Debian machine ready for every proof: packages, Docker engine, images
 	@tools/proofs/machine.sh
