@@ -130,6 +130,7 @@ async def load_for_runs(
         with step("base images for the engines of runs", log):
             archive = folder.with_suffix(".tar")
             _docker("save", f"--output={archive}", *tags)
+            archive.chmod(0o644)  # the run that loads it is another user
             await load_images(sandbox, folder, archive, environment(layout)["PATH"])
             archive.unlink()
         built = _names(f"--filter=label={LABEL}=true")
