@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -15,10 +11,10 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect, sync_playwright
 
+from tests.support.process import serving
 from tools.paths import PROJECT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
 
 USESTATE = "react/usestate-setter-applies-on-next-render"
 TITLE = "useState still shows the old value right after calling its setter"
@@ -38,27 +34,18 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(seeds: Path) -> Iterator[str]:
     """The address of a running `make serve` with a database of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    data = seeds.parent / "data"
-    command = [sys.executable, "-m", "tools.serve", "--port", port, "--seeds-path", str(seeds)]
-    environment = os.environ | {"DATA_DIR": str(data), "DATABASE_URL": ""}
     seeds.parent.parent.chmod(0o755)  # for root the embedded server runs as another user
-    server = subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    assert server.stderr
-    for line in server.stderr:
-        if "Uvicorn running" in line:
-            break
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.communicate()
+    arguments = ("--seeds-path", str(seeds))
+    variables = {"DATA_DIR": str(seeds.parent / "data"), "DATABASE_URL": ""}
+    with serving("tools.serve", *arguments, ready="Uvicorn running", **variables) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")
 def browser_page(address: str) -> Iterator[Page]:
     """One browser for all tests."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium here")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -103,7 +90,7 @@ def test_results_come_as_one_types_and_lead_to_the_trace(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"react 19\."))).to_be_visible()  # proven with
 
 
-def test_without_script_the_form_searches_too(page: Page, address: str) -> None:
+def test_without_script_the_form_searches_too(address: str) -> None:
     with urlopen(f"{address}/?q=exit+code+137") as response:
         assert "docker stop takes ten seconds" in response.read().decode()
 
