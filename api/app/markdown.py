@@ -8,6 +8,9 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+MOST_INFO = 300
+"""Characters after the backticks that open a fence; splitting more takes long."""
+
 
 @dataclass(frozen=True, slots=True)
 class FenceInfo:
@@ -22,6 +25,8 @@ class FenceInfo:
 @cache
 def read_info(info: str) -> FenceInfo:
     """Split the info string of a fence into its language, its options and what cannot be read."""
+    if len(info) > MOST_INFO:
+        return FenceInfo("", {}, [f"{info[:MOST_INFO]}…"])
     try:
         words = shlex.split(info)
     except ValueError:  # an open quote

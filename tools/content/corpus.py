@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from tools.content.findings import Finding, SeedError
 from tools.content.neighbours import neighbour_findings
-from tools.content.rules import RULES, Rule, check_seed, check_titles
+from tools.content.rules import ERROR_RULES, RULES, Rule, check_seed, check_titles
 from tools.content.seed_file import Seed, display_path, find_seeds, read_seed
 from tools.paths import SAMPLES, SEEDS
 
@@ -74,7 +74,8 @@ def check_corpus(paths: Sequence[Path] = ()) -> tuple[int, list[Finding]]:
     Returns how many were checked, and their findings, sorted. Titles and neighbours are looked for
     in the whole corpus either way.
     """
-    chosen = read_corpus(paths or (SEEDS,))
+    # Hints are for whoever changes a seed; nobody reads those of the whole corpus each time.
+    chosen = read_corpus(paths or (SEEDS,), rules=RULES if paths else ERROR_RULES)
     known = {checked.path for checked in chosen.checked}
     rest = (path for path in find_seeds(SEEDS) if path not in known)
     others = read_corpus(rest, rules=()).seeds

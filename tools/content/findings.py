@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Severity = Literal["error", "hint"]
+MOST_SHOWN = 600
+"""Characters of a message."""
+LONGEST_WORD = 60
+"""Characters of a word that can be a slip of the finger: comparing longer ones takes long."""
 Problem = tuple[int, str]
 """A line, counted from 1, and what is wrong there; with a rule and a path it is a finding."""
 
@@ -28,9 +32,13 @@ class Finding:
     message: str
     severity: Severity = "error"
 
+    def __post_init__(self) -> None:
+        """Keep the message one line of bounded length: it may quote what a stranger wrote."""
+        object.__setattr__(self, "message", _one_line(self.message))
+
     def __str__(self) -> str:
         """Write the finding as compilers do, so that editors can jump to it."""
-        place = f"{self.path}:{self.line}:{self.column}"
+        place = f"{_one_line(self.path)}:{self.line}:{self.column}"
         return f"{place}: {self.severity}[{self.rule}]: {self.message}"
 
 
@@ -49,5 +57,16 @@ def counted(number: int, noun: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` when a known word is close to `word`, else nothing."""
+    if len(word) > LONGEST_WORD:
+        return ""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _one_line(text: str) -> str:
+    """Cut a text that is too long, and write out characters that a terminal would act upon."""
+    if len(text) > MOST_SHOWN:
+        text = f"{text[: MOST_SHOWN // 2]} … {text[-MOST_SHOWN // 3 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from tools.content import safety
-from tools.content.findings import Finding, Problem, did_you_mean
+from tools.content.findings import Finding, Problem, Severity, did_you_mean
 from tools.content.schema import length_of
 from tools.content.seed_file import CATEGORIES, READING_ONLY, Fence, Section, Seed
 from tools.content.syntax import fault_in
@@ -24,6 +24,11 @@ LANGUAGES = {
     *("makefile", "gitignore"),
     *("js", "mjs", "cjs", "jsx", "ts", "tsx", "html", "css", "xml", "csv", "env", "properties"),
 }  # fmt: skip
+FILE_NAME = re.compile(r"[A-Za-z0-9._@+()\[\]-]{1,100}(?:/[A-Za-z0-9._@+()\[\]-]{1,100})*")
+MOST_PATH = 200
+"""Characters of a file's name with its folders."""
+KEPT = ("node_modules", ".git")
+"""What stands in a proof's folder already, or is no content."""
 PROOF_OPTIONS = {"needs": ("docker",), "timeout": range(1, 601)}
 
 
@@ -85,12 +90,21 @@ def fence_title(seed: Seed) -> Iterator[Problem]:
 
 
 def file_name(seed: Seed) -> Iterator[Problem]:
-    """A file's name is a relative path that stays in the proof's folder."""
+    """A file's name is a plain relative path that stays in the proof's folder."""
+    names = set(seed.files)
+    folders = {str(folder) for name in names for folder in PurePosixPath(name).parents}
     for fence in (*seed.solution.fences, *seed.proof.fences):
         name = fence.title or "x"
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or str(path) != name or "\\" in name:
+        if ".." in path.parts or str(path) != name or not FILE_NAME.fullmatch(name):
             yield fence.line, f'"{name}" is not a plain relative path; write e.g. "app/main.py"'
+        elif len(name) > MOST_PATH or path.parts[0] in KEPT:
+            yield (
+                fence.line,
+                f'"{name}" is too long, or the runner\'s own; write e.g. "app/main.py"',
+            )
+        elif name in folders:
+            yield fence.line, f'"{name}" is a file and a folder; name one of them otherwise'
 
 
 def fence_options(seed: Seed) -> Iterator[Problem]:
@@ -144,7 +158,9 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     solution_has_file,
 )
 """What a fixture must keep: quick, and without the parsers that the other rules need."""
-RULES: tuple[Rule, ...] = (*STRUCTURE_RULES, code_parses, *safety.RULES)
+ERROR_RULES: tuple[Rule, ...] = (*STRUCTURE_RULES, code_parses, *safety.RULES)
+"""The rules of a single seed whose breach blocks a build."""
+RULES: tuple[Rule, ...] = (*ERROR_RULES, *safety.HINTS)
 """Every rule of a single seed."""
 
 
@@ -156,6 +172,7 @@ OTHER_RULES = {
     "tags": "There are 2 to 5 different tags of a-z, 0-9, '.', '_' and '-'.",
     "agent-model": "agent_model names the model that wrote the trace.",
     "agent-version": "agent_version is a version in quotes.",
+    "size": "A seed is a regular file of at most 64 KiB, a section 12,000 characters, 60 fences.",
     "sections": "The body has exactly the sections Context, Solution and Proof, in this order.",
     "fence-info": 'What follows a fence\'s language is written as key="value".',
     "indented-code": "Code stands in fences, so that none escapes its proof.",
@@ -175,10 +192,15 @@ def rule_id(rule: Callable[..., object]) -> str:
     return rule.__name__.replace("_", "-")
 
 
+def severity(rule: Rule) -> Severity:
+    """Return how bad a breach of a rule is."""
+    return "hint" if rule in safety.HINTS else "error"
+
+
 def check_seed(seed: Seed, rules: Iterable[Rule] = RULES) -> list[Finding]:
     """Check one seed against the rules that concern it alone."""
     return [
-        Finding(seed.path, line, 1, rule_id(rule), message)
+        Finding(seed.path, line, 1, rule_id(rule), message, severity(rule))
         for rule in rules
         for line, message in rule(seed)
     ]

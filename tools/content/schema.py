@@ -52,6 +52,10 @@ def describe(error: ValidationError) -> str:
     """Say what a value breaks, and what would be right, in words of the schema itself."""
     right = error.schema.get("description") if isinstance(error.schema, dict) else None
     problem = error.message
+    if error.validator == "not" and isinstance(error.validator_value, dict):
+        # jsonschema would quote the pattern
+        problem = f"{ascii(error.instance)[:80]} holds one that cannot be"
+        right = error.validator_value.get("description")
     if len(problem) > SHOWN_LENGTH:  # jsonschema repeats the value, perhaps a whole solution
         start = str(error.instance)[:60]
         problem = f"{start!r}… breaks {error.validator}: {error.validator_value}"
@@ -67,7 +71,9 @@ def _errors(
             return
     except ValueError:  # YAML knows values that JSON does not, e.g. dates
         pass
-    yield from Draft202012Validator(schema).iter_errors(value)
+    errors = list(Draft202012Validator(schema).iter_errors(value))
+    # The two differ e.g. on a line break at the end of a value, where Python's $ matches.
+    yield from errors or [ValidationError("a value that is not as JSON has it", validator="type")]
 
 
 @cache

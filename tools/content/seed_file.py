@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,16 @@ DEFAULT_TIMEOUT = 60
 """Seconds that a proof may take unless its command says otherwise."""
 READING_ONLY = ("text", "console", "diff")
 """Languages of fences that are not files: they are for reading only."""
+MOST_BYTES = 64 * 1024
+"""Bytes of a seed's file: several times what the largest one has."""
+MOST_CHARACTERS = 12_000
+"""Characters of a section, a proof's too: what the rules and the parsers of code get to see."""
+MOST_FRONTMATTER = 2_000
+"""Characters of the frontmatter, twice over what its longest values take."""
+MOST_DEPTH = 3
+"""Levels of nesting in the frontmatter: a mapping, a list, what stands in it."""
+MOST_FENCES = 60
+"""Fences of a seed: each costs a parser's run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ class Seed:
 def find_seeds(root: Path = SEEDS) -> list[Path]:
     """List the seed files below `root`, or `root` itself if it is one, sorted by path."""
     root = Path(os.path.abspath(root))  # noqa: PTH100
-    if root.is_file():
+    if root.exists() and not root.is_dir():
         return [root]
     return sorted(root.rglob("*.md"), key=lambda path: path.as_posix())
 
@@ -132,18 +143,39 @@ def read_seed(path: Path, root: Path = SEEDS) -> Seed:
     Raises SeedError with every problem of the file's form.
     """
     shown = display_path(path)
+    data = _read(path, shown)
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = data[: error.start].count(b"\n") + 1
         raise SeedError(
             [Finding(shown, line, 1, "encoding", "not UTF-8; save it as UTF-8")]
         ) from None
-    except OSError as error:
-        raise SeedError(
-            [Finding(shown, 1, 1, "encoding", f"cannot be read: {error.strerror}")]
-        ) from None
     return parse_seed(text, shown, slug_of(path, root))
+
+
+def _read(path: Path, shown: str) -> bytes:
+    """Read a regular file of bounded size: no link, no device, no pipe that never ends."""
+    try:
+        # O_NONBLOCK: opening a pipe without a writer does not wait.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise SeedError([Finding(shown, 1, 1, "size", _NO_FILE)])
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        if path.is_symlink() or path.is_dir():
+            raise SeedError([Finding(shown, 1, 1, "size", _NO_FILE)]) from None
+        message = f"cannot be read: {error.strerror}"
+        raise SeedError([Finding(shown, 1, 1, "encoding", message)]) from None
+    if len(data) > MOST_BYTES:
+        message = f"{status.st_size} bytes; a seed has at most {MOST_BYTES}"
+        raise SeedError([Finding(shown, 1, 1, "size", message)])
+    return data
+
+
+_NO_FILE = "not a regular file; a seed is a file of its own, no link, folder or device"
 
 
 def parse_seed(text: str, path: str, slug: str) -> Seed:
@@ -157,6 +189,7 @@ def parse_seed(text: str, path: str, slug: str) -> Seed:
     first_line = text.count("\n", 0, len(text) - len(body)) + 1
     sections = list(_sections(body, first_line, path, findings))
     findings += _check_sections(path, sections, first_line)
+    findings += _check_size(path, sections)
     if findings:
         raise SeedError(findings)
     context, solution, proof = sections
@@ -216,8 +249,13 @@ def _split_frontmatter(text: str, path: str) -> tuple[dict[str, Any], dict[str, 
                       "agent_version") from None  # fmt: skip
     if not text.startswith("---"):
         raise fail(1, "text before the frontmatter; begin the file with ---")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(source.lstrip("\n"))
+    source = source.lstrip("\n")
+    if len(source) > MOST_FRONTMATTER:
+        raise fail(1, f"{len(source)} characters; write at most {MOST_FRONTMATTER}")
+    loader = _LOADER(source)
     try:
+        if trick := _trick(source):
+            raise fail(*trick)
         node = loader.get_single_node()
         metadata = loader.construct_document(node) if node else None
     except yaml.MarkedYAMLError as error:
@@ -226,6 +264,9 @@ def _split_frontmatter(text: str, path: str) -> tuple[dict[str, Any], dict[str, 
         raise fail(
             line, f"not valid YAML: {problem}; quote values that contain ': ' or '#'"
         ) from None
+    except yaml.reader.ReaderError as error:
+        line = source.count("\n", 0, error.position) + 2
+        raise fail(line, f"not valid YAML: U+{error.character:04X} may not stand there") from None
     except ValueError as error:  # e.g. an impossible date
         raise fail(2, f"not valid YAML: {error}") from None
     if not isinstance(metadata, dict) or not isinstance(node, yaml.MappingNode):
@@ -236,6 +277,26 @@ def _split_frontmatter(text: str, path: str) -> tuple[dict[str, Any], dict[str, 
             raise fail(key.start_mark.line + 2, f'the key "{key.value}" stands twice; keep one')
         key_lines[key.value] = key.start_mark.line + 2
     return metadata, key_lines, body
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _trick(source: str) -> tuple[int, str] | None:
+    """Return where the YAML refers to itself or nests: values that are small to write, and huge.
+
+    Events are looked at one by one, before anything is built of them.
+    """
+    depth = 0
+    for event in yaml.parse(source, Loader=_LOADER):
+        line = (event.start_mark.line if event.start_mark else 0) + 2
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            return line, "an anchor or an alias; write the value out"
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            return line, "nested too deeply; write one value, or a list of words, a key"
+    return None
 
 
 def _check_frontmatter(
@@ -270,7 +331,7 @@ def _sections(body: str, first_line: int, path: str, findings: list[Finding]) ->
         for position, token in enumerate(tokens)
         if token.type == "heading_open" and token.tag == "h2" and token.level == 0 and token.map
     ]
-    ends = [start for start, _, _ in heads[1:]] + [len(lines)]
+    ends = [*(start for start, _, _ in heads[1:]), len(lines)][: len(heads)]
     before = next((n for n, text in enumerate(lines[: heads[0][0]] if heads else []) if text), None)
     if before is not None:
         message = "text before the first section; move it below ## Context"
@@ -314,3 +375,16 @@ def _check_sections(path: str, sections: list[Section], first_line: int) -> Iter
     found = ", ".join(f"## {name}" for name in names) or "none"
     message = f"the sections are {found}; they must be exactly {expected}, in this order"
     yield Finding(path, line, 1, "sections", message)
+
+
+def _check_size(path: str, sections: list[Section]) -> Iterator[Finding]:
+    for section in sections:
+        if len(section.text) > MOST_CHARACTERS:
+            message = (
+                f"{len(section.text)} characters in {section.name}; write at most {MOST_CHARACTERS}"
+            )
+            yield Finding(path, section.line, 1, "size", message)
+    fences = [fence for section in sections for fence in section.fences]
+    if len(fences) > MOST_FENCES:
+        message = f"{len(fences)} fences; write at most {MOST_FENCES}"
+        yield Finding(path, fences[MOST_FENCES].line, 1, "size", message)

@@ -17,11 +17,19 @@ import yaml
 
 from tools.content.findings import Problem
 
+LONGEST_RUN = 10
+"""Seconds that a parser may take."""
+
 
 def fault_in(language: str, code: str) -> Problem | None:
     """Return the first place where `code` does not parse; None if it does, or nothing can tell."""
     check = _CHECKS.get(language)
-    return check(code) if check else None
+    try:
+        return check(code) if check else None
+    except (RecursionError, MemoryError):
+        return 1, "nested too deeply for its parser"
+    except (ValueError, subprocess.TimeoutExpired):  # e.g. a number of thousands of digits
+        return 1, "its parser cannot read it"
 
 
 def _python(code: str) -> Problem | None:
@@ -53,6 +61,8 @@ def _yaml(code: str) -> Problem | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return line, error.problem or "not YAML"
+    except yaml.reader.ReaderError as error:
+        return code.count("\n", 0, error.position) + 1, error.reason
     return None
 
 
@@ -85,7 +95,7 @@ def _shell(code: str) -> Problem | None:
     if result.returncode == 0:
         return None
     place = re.search(r"line (\d+): (.*)", result.stderr)
-    return (int(place[1]), place[2]) if place else (1, result.stderr.strip())
+    return (int(place[1]), place[2]) if place else (1, result.stderr.strip() or "not shell")
 
 
 def _javascript(suffix: str) -> Callable[[str], Problem | None]:
@@ -107,7 +117,9 @@ def _javascript(suffix: str) -> Callable[[str], Problem | None]:
 
 
 def _run(command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, input=text, capture_output=True, text=True, check=False, timeout=LONGEST_RUN
+    )
 
 
 def _dockerfile(code: str) -> Problem | None:
