@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
+import psutil
+
 from tools.paths import PROJECT
 
 LONGEST_WAIT = 60
@@ -106,6 +108,13 @@ def service_process(database_url: str) -> Iterator[Server]:
     """Run the service; its logs are JSON."""
     with serving("app.main", "--database-url", database_url, ready="Uvicorn running") as server:
         yield server
+
+
+def command_lines(text: str) -> list[str]:
+    """The command lines with this text of all processes here; one that has ended has none."""
+    processes = psutil.process_iter(["cmdline"])
+    lines = (" ".join(process.info["cmdline"] or []) for process in processes)
+    return [line for line in lines if text in line]
 
 
 @dataclass(frozen=True)

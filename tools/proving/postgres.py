@@ -7,13 +7,14 @@ archive of a cluster that was made once.
 
 from __future__ import annotations
 
+import pwd
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.pins import digest
-from tools.proving.namespaces import RUN_UID, SandboxError, is_root
+from tools.proving.namespaces import SandboxError, is_root
 from tools.proving.sandbox import Places, Run, Sandbox
 
 DATABASE = "proof"
@@ -112,8 +113,10 @@ def _as_whom(places: Places, *, as_other: bool) -> dict[str, str]:
     """Return what gives the data away, and what runs a program as its owner."""
     if not as_other:
         return {"own": "", "user": ""}
-    own = f"chmod 711 {places.base}; chown -R {RUN_UID}:{RUN_UID} {_data(places)}"
-    return {"own": own, "user": f"setpriv --reuid={RUN_UID} --regid={RUN_UID} --clear-groups"}
+    nobody = pwd.getpwnam("nobody")  # initdb wants a user that has a name
+    uid, gid = nobody.pw_uid, nobody.pw_gid
+    own = f"chmod 711 {places.base}; chown -R {uid}:{gid} {_data(places)}"
+    return {"own": own, "user": f"setpriv --reuid={uid} --regid={gid} --clear-groups"}
 
 
 def _data(places: Places) -> Path:

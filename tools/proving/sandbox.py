@@ -185,7 +185,7 @@ class Sandbox:
         if self.bubblewrap:
             lines.append(f"ulimit -u {self.limits.processes}\n")
         else:
-            lines += (f"ln -s {out} {inside}\n" for inside, out in run.read_only.items())
+            lines += (f"ln -sT {out} {inside}\n" for inside, out in run.read_only.items())
         if run.keep:
             lines.append(_KEEP.format(folder=places.folder, kept=kept))
         # coreutils' timeout ends the script with SIGTERM, so that its traps still clean up.
