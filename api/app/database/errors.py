@@ -1,4 +1,4 @@
-"""What a database can do wrong, told once: HTTP, MCP, health checks and workers only dress it.
+"""What a database can do wrong, told once: interfaces dress `failure_of`, logs take `reason_of`.
 
 SQLAlchemy wraps what asyncpg raises in a DBAPIError, but for errors while connecting; its pool has
 a TimeoutError of its own.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database.errors import DATABASE_ERRORS
+from app.database.errors import DATABASE_ERRORS, reason_of
 from app.database.notifications import ChangeListener
 from app.services.embeddings import Embedder, EmbeddingError, Vector
 from app.worker.embedding_queue import Claim, EmbeddingQueue
@@ -72,7 +72,7 @@ class EmbeddingRun:
                     if counts:
                         log.info("%d embedded, %d failed", counts.embedded, counts.failed)
                 except (EmbeddingError, *DATABASE_ERRORS) as error:
-                    log.warning("%s; next try in %.0f s", _first_line(error), pause)
+                    log.warning("%s; next try in %.0f s", reason_of(error), pause)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
                 else:
@@ -118,7 +118,3 @@ class EmbeddingRun:
             middle = len(claims) // 2
             return await self._embed(claims[:middle]) | await self._embed(claims[middle:])
         return dict(zip(claims, vectors, strict=True))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
