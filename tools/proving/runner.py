@@ -166,11 +166,16 @@ class _Trial:
         Then the whole proof goes first, known or not: it shows that all that a proof needs is
         there, so that a control fails for what it lacks.
         """
-        outcomes = [self._known(control) for control in self.controls]
-        if not (self.cache and self.cache.outcome_of(self.seed)) or None in outcomes:
+        if not (self.cache and self.cache.outcome_of(self.seed)):
             return None
-        pairs = zip(self.controls, outcomes, strict=True)
-        return [(control, outcome.passed) for control, outcome in pairs if outcome]
+        results: list[Result] = []
+        for control in self.controls:
+            if not _is_told(control, results):
+                outcome = self._known(control)
+                if outcome is None:
+                    return None
+                results.append((control, outcome.passed))
+        return results
 
     def _known(self, control: Control) -> Outcome | None:
         """Return how a control ended once; one that passed must be exempt to be believed."""
@@ -178,19 +183,13 @@ class _Trial:
         return None if known and known.passed and not self.allowed.covers(control) else known
 
     async def _results(self, seconds: float) -> list[Result]:
-        """Run the controls that are not remembered and return how all of them end.
-
-        Once a proof passes without a file, it is idle to leave out lines of it.
-        """
+        """Run the controls that are not remembered and return how all of them end."""
         timeout = min(self.seed.timeout, max(CONTROL_LEAST, CONTROL_FACTOR * seconds))
         results: list[Result] = []
-        idle: set[str] = set()
         for control in self.controls:
-            if control.file not in idle:
+            if not _is_told(control, results):
                 outcome = self._known(control) or await self._run(timeout, control)
                 results.append((control, outcome.passed))
-                if outcome.passed and control.statement is None:
-                    idle.add(control.file)
         return results
 
     async def _run(self, timeout: float, control: Control | None = None) -> Outcome:
@@ -221,6 +220,11 @@ class _Trial:
             controls=len(self.ran),
             lines=lines,
         )
+
+
+def _is_told(control: Control, results: Sequence[Result]) -> bool:
+    """Tell whether a proof passes without more than a control leaves out: then it tells no more."""
+    return any(passes and other.holds(control) for other, passes in results)
 
 
 @contextlib.contextmanager

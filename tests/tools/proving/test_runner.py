@@ -312,6 +312,18 @@ async def test_the_number_bounds_the_lines_and_they_are_the_same_ones_each_time(
     assert (await prover.prove(idle)).lines == 10
 
 
+async def test_parts_of_a_line_that_nobody_misses_are_not_left_out_as_well(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.lines, prover.cache = None, Cache(tmp_path / "cache", "1")
+    solution = '```python title="answer.py"\nANSWER = 42\nEMPTY = dict(a=1, b=2)\n```'
+    command = "python -c 'import answer; assert answer.ANSWER == 42'"
+    proof = await prover.prove(seed(command, solution))
+    assert [finding.line for finding in proof.findings] == [16] and proof.lines == 2
+    exempt = seed(command, solution, exempt=["EMPTY = dict(a=1, b=2)"])
+    assert [(await prover.prove(exempt)).cached for _ in range(2)] == [True, True]
+
+
 async def test_lines_of_a_file_that_is_superfluous_are_not_left_out(prover: Prover) -> None:
     prover.lines = None
     more = ANSWER + '\n\n```sh title="idle.sh"\ntrue\n```'
