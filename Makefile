@@ -70,7 +70,7 @@ pins:  ## pin the newest versions of what proofs run on
 constraints:  ## pin the newest versions of what the project itself is made of
 	@tools/proofs/renew-pins.sh .
 
-prove: prove-setup  ## run the proofs, all or SEED=path (a file or a folder)
+prove: dev-setup prove-setup  ## run the proofs, all or SEED=path (a file or a folder)
 	@$(RUN) tools.prove $$ARGS -- $$SEED
 
 test: dev-setup  ## run the tests

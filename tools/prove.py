@@ -22,12 +22,34 @@ from tools.proving.namespaces import SandboxError
 from tools.proving.report import explanation, line_of, summary, write_junit
 from tools.proving.runner import Proof, Prover, Status
 from tools.proving.sandbox import Sandbox
+from tools.proving.surroundings import Surroundings
+
+
+class NumberOrAll(click.ParamType[int | None]):
+    """A number from 0, or `all`, which is None."""
+
+    name = "N|all"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Read what was typed."""
+        if str(value) == "all":
+            return None
+        if not str(value).isdecimal():
+            self.fail(f'{value} is neither a number nor "all"', param, ctx)
+        return int(str(value))
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Proofs at a time.")
-@click.option("--no-cache", is_flag=True, help="Run proofs that passed before, too.")
+@click.option(
+    "--lines", type=NumberOrAll(), default="0", metavar="N|all", show_default=True,
+    help="Leave out so many statements of each solution, too, one a run (the same ones each time), "
+    "or all; the proof must fail without each.",
+)  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Make every run again, whatever is remembered.")
 @click.option(
     "--keep", type=click.Path(path_type=Path), help="Leave the folders of the runs there."
 )
@@ -38,19 +60,20 @@ from tools.proving.sandbox import Sandbox
 @click.option("--setup", "part", flag_value="runtime", help="Only install what proofs run on.")
 @click.option("--images", "part", flag_value="images", help="Only make the Docker base images.")
 def main(
-    paths: tuple[Path, ...], jobs: int, no_cache: bool, keep: Path | None, junit: Path | None,
-    retries: int, no_skips: bool, require_sandbox: bool, part: str | None,
+    paths: tuple[Path, ...], jobs: int, lines: int | None, no_cache: bool, keep: Path | None,
+    junit: Path | None, retries: int, no_skips: bool, require_sandbox: bool, part: str | None,
 ) -> None:  # fmt: skip
     """Prove the seeds at PATHS (files or folders; all of seeds/ by default).
 
     Each proof runs once as it stands and must pass, then once without each file of the solution
-    and must fail. Exit status 1 if any does not.
+    and must fail; with --lines, once without single statements of it, too. Exit status 1 if any
+    does not.
     """
     if part:
         click.echo(_set_up(part))
         return
     seeds = _read(paths)
-    prover, stand_ins = _prover(jobs, retries, no_cache, keep, require_sandbox)
+    prover, stand_ins = _prover(jobs, lines, retries, no_cache, keep, require_sandbox)
     proofs = asyncio.run(_prove(prover, seeds))
     for proof in proofs:
         for line in explanation(proof):
@@ -89,21 +112,24 @@ def _read(paths: Sequence[Path]) -> list[Seed]:
 
 
 def _prover(
-    jobs: int, retries: int, no_cache: bool, keep: Path | None, require_sandbox: bool
+    jobs: int,
+    lines: int | None,
+    retries: int,
+    no_cache: bool,
+    keep: Path | None,
+    require_sandbox: bool,
 ) -> tuple[Prover, Sequence[str]]:
     found = runtime.load()
     sandbox = _sandbox(require=require_sandbox)
     engine = docker_images.engine() if sandbox.bubblewrap else None
     folder = runtime.Layout().folder
     prover = Prover(
-        found,
-        folder / "postgres",
-        sandbox,
-        engine,
+        Surroundings(found, folder / "postgres", sandbox, engine),
         jobs,
         cache=None if no_cache else Cache(folder / "proven", found.pins_digest),
         retries=retries,
         keep=keep.resolve() if keep else None,
+        lines=lines,
     )
     return prover, docker_images.stand_ins() if engine else []
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from tools.content import safety
+from tools.content.exemptions import FORM, ill_formed
 from tools.content.findings import Finding, Problem, Severity, did_you_mean
 from tools.content.schema import length_of
 from tools.content.seed_file import CATEGORIES, READING_ONLY, Fence, Section, Seed
@@ -130,6 +131,12 @@ def proof_command(seed: Seed) -> Iterator[Problem]:
         yield last.line, "the command is empty; write what proves the solution"
 
 
+def exemption_form(seed: Seed) -> Iterator[Problem]:
+    """What a proof need not miss is a list item: - unmissed: `line`: reason."""
+    for line in ill_formed(seed.proof):
+        yield line, f"not an exemption; write {FORM}, which says more than a word"
+
+
 def solution_has_file(seed: Seed) -> Iterator[Problem]:
     """A solution shows at least one file, else there is nothing to prove."""
     if not seed.solution_files:
@@ -155,6 +162,7 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     file_name,
     fence_options,
     proof_command,
+    exemption_form,
     solution_has_file,
 )
 """What a fixture must keep: quick, and without the parsers that the other rules need."""

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.content.exemptions import FORM
+from tools.content.findings import Finding
 from tools.content.seed_file import Seed
+from tools.proving.controls import Control
 from tools.proving.runner import Proof, Status
 
 LINES_SHOWN = 30
@@ -27,17 +30,16 @@ def line_of(proof: Proof) -> str:
         return f"{proof.status:<11} {seed.path}: {proof.reason}"
     if proof.flaky:
         return f"{line}: only when tried again"
-    if proof.status is Status.SUPERFLUOUS:
-        return f"{line}: passes without {', '.join(proof.superfluous)}"
-    return line
+    said = [f"passes without {', '.join(map(_piece, proof.unmissed))}"] if proof.unmissed else []
+    said += [f"line {finding.line} exempts what is not so" for finding in proof.misfits]
+    return f"{line}: {'; '.join(said)}" if said else line
 
 
 def explanation(proof: Proof) -> Iterator[str]:
     """Explain a failure: where it is, the end of its output, how to run it again."""
-    if proof.status is Status.SUPERFLUOUS:
-        files = ", ".join(proof.superfluous)
-        yield f"{place_of(proof.seed)}: error[superfluous-file]: the proof passes without {files}"
-        yield "  prove what each file is for, or drop it"
+    if proof.findings:
+        yield from map(_without_column, proof.findings)
+        yield from (f"  {advice}" for advice in _advice(proof))
     elif proof.outcome:
         how = "timed out" if proof.outcome.timed_out else f"exit status {proof.outcome.status}"
         how += f" after {proof.outcome.seconds:.1f} s"
@@ -46,7 +48,25 @@ def explanation(proof: Proof) -> Iterator[str]:
         yield from (f"  {line}" for line in proof.outcome.output.splitlines()[-LINES_SHOWN:])
     else:
         return
-    yield f"  again: make prove SEED={proof.seed.path}"
+    arguments = ' ARGS="--lines all"' if proof.status is Status.UNMISSED else ""
+    yield f"  again: make prove SEED={proof.seed.path}{arguments}"
+
+
+def _piece(control: Control) -> str:
+    return f"line {control.line}" if control.statement else control.file
+
+
+def _without_column(finding: Finding) -> str:
+    return f"{finding.path}:{finding.line}: error[{finding.rule}]: {finding.message}"
+
+
+def _advice(proof: Proof) -> Iterator[str]:
+    """Say what to do about what passed although a piece was left out."""
+    if any(control.statement is None for control in proof.unmissed):
+        yield "prove what each file is for, or drop it"
+    if any(control.statement for control in proof.unmissed):
+        yield "let the proof fail without each line, or leave the line out"
+        yield f"if no proof need miss it, say so below ## Proof: {FORM}"
 
 
 def summary(proofs: Sequence[Proof], stand_ins: Sequence[str]) -> Iterator[str]:
@@ -57,7 +77,8 @@ def summary(proofs: Sequence[Proof], stand_ins: Sequence[str]) -> Iterator[str]:
     if flaky:
         yield f"{len(flaky)} flaky, proven only when tried again: {', '.join(flaky)}"
     controls = sum(proof.controls for proof in proofs)
-    cached = sum(proof.cached for proof in proofs)
+    lines = sum(proof.lines for proof in proofs)
+    cached = sum(proof.cached and proof.status is Status.PROVEN for proof in proofs)
     for reason in sorted({proof.reason for proof in proofs if proof.reason}):
         number = sum(proof.reason == reason for proof in proofs)
         yield f"{number} skipped: {reason}"
@@ -67,7 +88,8 @@ def summary(proofs: Sequence[Proof], stand_ins: Sequence[str]) -> Iterator[str]:
         f"Proofs: {counts[Status.PROVEN]} proven ({cached} cached), "
         f"{counts[Status.FAILED]} failed, "
         f"{counts[Status.SUPERFLUOUS]} with superfluous files, {counts[Status.SKIPPED]} skipped; "
-        f"{controls} negative controls, {seconds:.0f} s of runs"
+        f"{counts[Status.UNMISSED]} with unmissed lines; "
+        f"{controls} negative controls ({lines} of lines), {seconds:.0f} s of runs"
     )
 
 

@@ -1,7 +1,7 @@
-"""Proves seeds: each proof once as it stands, and once more without each file of the solution.
+"""Proves seeds: each proof once as it stands, and once more for each of its controls.
 
-The second kind of run is the negative control: a proof that passes although a file is missing
-does not prove that file, and fails.
+A control is the proof without a piece of the solution: a proof that passes all the same does not
+prove that piece.
 """
 
 from __future__ import annotations
@@ -9,31 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tools.content.seed_file import Seed
-from tools.proving.postgres import Postgres, make_cluster
-from tools.proving.sandbox import Outcome, Places, Run, Sandbox
+from tools.content.exemptions import exemptions
+from tools.proving.controls import Control, chosen, file_controls, line_controls
+from tools.proving.unmissed import Allowance
 
 if TYPE_CHECKING:
+    from tools.content.findings import Finding
+    from tools.content.seed_file import Seed
     from tools.proving.cache import Cache
-    from tools.proving.docker_engine import DockerEngine
-    from tools.proving.runtime import Runtime
+    from tools.proving.sandbox import Outcome
+    from tools.proving.surroundings import Surroundings
 
 NO_ENGINE = "needs Docker, and no engine of the run's own can be had; run make prove-machine"
-REDIS = """
-{server} --port {port} --bind 127.0.0.1 --save '' --dir {home} --daemonize yes >/dev/null
-until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.01; done
-"""
-"""Starts an empty server, which ends with the run: nothing has to be flushed."""
-LINGER = """trap 'status=$?; [ "$status" = 0 ] || sleep 0.1; exit "$status"' EXIT\n"""
 CONTROL_FACTOR = 4
 """A negative control may take this many times the whole proof's time before it counts as failed."""
 CONTROL_LEAST = 15
@@ -46,6 +40,9 @@ class Status(StrEnum):
     PROVEN = "proven"
     FAILED = "failed"
     SUPERFLUOUS = "superfluous"
+    """It passes without a file of the solution."""
+    UNMISSED = "unmissed"
+    """It passes without a line of the solution, or what the seed exempts is not so."""
     SKIPPED = "skipped"
 
 
@@ -58,13 +55,23 @@ class Proof:
     seconds: float = 0.0
     outcome: Outcome | None = None
     """The run that failed, if one did; of a proven seed, the one before it was tried again."""
-    superfluous: tuple[str, ...] = ()
-    """Files of the solution without which the proof passes all the same."""
+    unmissed: tuple[Control, ...] = ()
+    """The controls that passed although no exemption covers them."""
+    misfits: tuple[Finding, ...] = ()
+    """What is wrong with the seed's exemptions."""
     reason: str = ""
     """Why it was skipped."""
     cached: bool = False
+    """Whether every run was remembered."""
     controls: int = 0
     """How many negative controls ran."""
+    lines: int = 0
+    """How many of those left a statement out."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All that its controls, and the exemptions from them, have shown to be wrong."""
+        return sorted([*(control.finding for control in self.unmissed), *self.misfits])
 
     @property
     def flaky(self) -> bool:
@@ -74,23 +81,18 @@ class Proof:
 
 @dataclass(slots=True)
 class Prover:
-    """Runs proofs, `jobs` at a time."""
+    """Proves seeds, `jobs` at a time."""
 
-    runtime: Runtime
-    folder: Path
-    """Where the cluster that each PostgreSQL starts from is kept."""
-    sandbox: Sandbox
-    engine: DockerEngine | None = None
-    """What Docker proofs find; None: they are skipped."""
+    surroundings: Surroundings
     jobs: int = 2
     cache: Cache | None = None
     retries: int = 0
     """How often a proof that failed is tried again; it then counts as flaky, and is named."""
     keep: Path | None = None
     """Where to leave the folders of runs; None: they are removed."""
+    lines: int | None = 0
+    """How many statements of a seed are left out at most, one at a time; None: all."""
     _slots: asyncio.Semaphore = field(init=False)
-    _cluster: Postgres | None = None
-    _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.jobs)
@@ -111,148 +113,128 @@ class Prover:
 
     async def prove(self, seed: Seed) -> Proof:
         """Prove one seed: the whole proof, then its negative controls."""
-        if seed.needs_docker and not self.engine:
+        if seed.needs_docker and not self.surroundings.engine:
             return Proof(seed, Status.SKIPPED, reason=NO_ENGINE)
-        if self.cache and (seconds := self.cache.seconds_of(seed)) is not None:
-            return Proof(seed, Status.PROVEN, seconds, cached=True)
         async with self._slots:
-            proof = await self._prove(seed)
+            proof = await _Trial.of(self, seed, self.cache).proof()
             for _ in range(self.retries):
                 if proof.status is Status.FAILED:
                     first = proof.outcome
-                    proof = await self._prove(seed)
+                    proof = await _Trial.of(self, seed, None).proof()  # luck is not remembered
                     proof = replace(proof, outcome=proof.outcome or first)
-        if self.cache and proof.status is Status.PROVEN and not proof.flaky:
-            self.cache.remember(seed, proof.seconds)
         return proof
 
-    async def _prove(self, seed: Seed) -> Proof:
-        begin = time.perf_counter()
-        whole = await self._run(seed, None, seed.timeout)
-        if not whole.passed:
-            return Proof(seed, Status.FAILED, time.perf_counter() - begin, whole)
-        timeout = min(seed.timeout, max(CONTROL_LEAST, CONTROL_FACTOR * whole.seconds))
-        superfluous = []
-        for name in seed.solution_files:
-            control = await self._run(seed, name, timeout)
-            if control.passed:
-                superfluous.append(name)
-        status = Status.SUPERFLUOUS if superfluous else Status.PROVEN
-        seconds = time.perf_counter() - begin
-        controls = len(seed.solution_files)
-        return Proof(seed, status, seconds, None, tuple(superfluous), controls=controls)
 
-    async def _run(self, seed: Seed, without: str | None, timeout: float) -> Outcome:
-        """Run a seed's command in a fresh folder that holds its files, all but `without`."""
-        files = {name: text for name, text in seed.files.items() if name != without}
-        with self.sandbox.places() as places, self._kept(seed, without) as keep:
-            finds = await self._finds(seed, places)
-            run = Run(
-                places,
-                seed.command.code,
-                self._defaults(seed) | files,
-                self._environment(places) | finds.environment,
-                timeout,
-                home=_home(places),
-                services=finds.services,
-                read_only=finds.read_only,
-                keep=keep,
-                as_root=seed.needs_docker,
-            )
-            return await self.sandbox.run(run)
-
-    async def _finds(self, seed: Seed, places: Places) -> _Finds:
-        """Return what a proof asks for by what it declares and by the variables that it names."""
-        finds = _Finds()
-        if seed.needs_docker:
-            assert self.engine
-            finds.add(services=self.engine.services, read_only=self.engine.read_only)
-        else:  # there `docker build .` would send half a gigabyte of modules
-            finds.add(read_only={places.node_modules: self.runtime.node_modules})
-        if seed.names("DATABASE_URL") and not seed.needs_docker:  # there it is a container's
-            cluster = await self._postgres()
-            finds.add(
-                cluster.services(places),
-                cluster.read_only(places),
-                {"DATABASE_URL": cluster.url(places)},
-            )
-        if seed.names("REDIS_URL"):
-            port = 6379 if self.sandbox.bubblewrap else _free_port()
-            server = REDIS.format(server=self.runtime.redis_server, port=port, home=places.home)
-            finds.add(server, environment={"REDIS_URL": f"redis://127.0.0.1:{port}/0"})
-        return finds
-
-    async def _postgres(self) -> Postgres:
-        async with self._making:
-            if self._cluster is None:
-                self._cluster = await make_cluster(
-                    self.sandbox, self.folder, self.runtime.postgres_bin, self.runtime.path
-                )
-        return self._cluster
-
-    def _defaults(self, seed: Seed) -> dict[str, str]:
-        """Return the files that a proof's folder holds unless the seed brings its own."""
-        if seed.needs_docker:
-            return {}
-        names = {name.partition("/")[0] for name in seed.files}
-        defaults = (path for path in self.runtime.defaults if path.name not in names)
-        return {path.name: path.read_text("utf-8") for path in defaults}
-
-    def _environment(self, places: Places) -> dict[str, str]:
-        # The folder's own view of node_modules goes first: a package has one path, so one copy.
-        return self.runtime.environment | {
-            "PATH": f"{places.node_modules / '.bin'}:{self.runtime.path}",
-            "HOME": str(places.home),
-            "TMPDIR": str(places.base),
-            "USER": "proof",
-            "LANG": "C.UTF-8",
-            "NO_COLOR": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-
-    @contextlib.contextmanager
-    def _kept(self, seed: Seed, without: str | None) -> Iterator[Path | None]:
-        """Give the folder where a run's folder is left, if it is."""
-        if self.keep is None:
-            yield None
-            return
-        suffix = f".without.{without.replace('/', '_')}" if without else ""
-        kept = self.keep / f"{seed.slug.replace('/', '_')}{suffix}"
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
-        yield kept
+Result = tuple[Control, bool]
+"""A control, and whether it passed."""
 
 
 @dataclass(slots=True)
-class _Finds:
-    """What a proof finds besides the runtime: lines that start servers, places, variables."""
+class _Trial:
+    """One time that a seed is tried: its runs, unless they are remembered, and what they show."""
 
-    services: str = ""
-    read_only: dict[Path, Path] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
+    prover: Prover
+    seed: Seed
+    cache: Cache | None
+    allowed: Allowance
+    controls: tuple[Control, ...]
+    ran: list[Control] = field(default_factory=list)
 
-    def add(
-        self,
-        services: str = "",
-        read_only: Mapping[Path, Path] = MappingProxyType({}),
-        environment: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """Add what one more of them brings."""
-        self.services += services
-        self.read_only |= read_only
-        self.environment |= environment
+    @classmethod
+    def of(cls, prover: Prover, seed: Seed, cache: Cache | None) -> _Trial:
+        """Choose what is to be run."""
+        entries = exemptions(seed.proof)
+        every = line_controls(seed) if entries or prover.lines != 0 else ()
+        controls = (*file_controls(seed), *chosen(every, prover.lines))
+        return cls(prover, seed, cache, Allowance(seed.path, entries, every), controls)
+
+    async def proof(self) -> Proof:
+        """Return what comes of the seed."""
+        begin = time.perf_counter()
+        results = self._remembered()
+        if results is not None:
+            return replace(self._verdict(results), cached=True)
+        whole = await self._run(self.seed.timeout)
+        if not whole.passed:
+            return Proof(self.seed, Status.FAILED, time.perf_counter() - begin, whole)
+        results = await self._results(whole.seconds)
+        return replace(self._verdict(results), seconds=time.perf_counter() - begin)
+
+    def _remembered(self) -> list[Result] | None:
+        """Return how all controls ended once, None where any run is to be made.
+
+        Then the whole proof goes first, known or not: it shows that all that a proof needs is
+        there, so that a control fails for what it lacks.
+        """
+        if not (self.cache and self.cache.outcome_of(self.seed)):
+            return None
+        results: list[Result] = []
+        for control in self.controls:
+            if not _is_told(control, results):
+                outcome = self._known(control)
+                if outcome is None:
+                    return None
+                results.append((control, outcome.passed))
+        return results
+
+    def _known(self, control: Control) -> Outcome | None:
+        """Return how a control ended once; one that passed must be exempt to be believed."""
+        known = self.cache.outcome_of(self.seed, control) if self.cache else None
+        return None if known and known.passed and not self.allowed.covers(control) else known
+
+    async def _results(self, seconds: float) -> list[Result]:
+        """Run the controls that are not remembered and return how all of them end."""
+        timeout = min(self.seed.timeout, max(CONTROL_LEAST, CONTROL_FACTOR * seconds))
+        results: list[Result] = []
+        for control in self.controls:
+            if not _is_told(control, results):
+                outcome = self._known(control) or await self._run(timeout, control)
+                results.append((control, outcome.passed))
+        return results
+
+    async def _run(self, timeout: float, control: Control | None = None) -> Outcome:
+        """Run the seed's command in a fresh folder with its files, or with those of a control."""
+        files = control.files if control else self.seed.files
+        self.ran += [control] if control else []
+        with _kept(self.prover.keep, self.seed, control) as keep:
+            outcome = await self.prover.surroundings.run(self.seed, files, timeout, keep)
+        if self.cache:
+            self.cache.remember(self.seed, control, outcome)
+        return outcome
+
+    def _verdict(self, results: Sequence[Result]) -> Proof:
+        """Say what these results make of a proof that passes as it stands."""
+        passed = [control for control, passes in results if passes]
+        missed = [control for control, passes in results if not passes]
+        unmissed = tuple(control for control in passed if not self.allowed.covers(control))
+        misfits = (*self.allowed.stale(), *self.allowed.needless(missed))
+        status = Status.UNMISSED if unmissed or misfits else Status.PROVEN
+        if any(control.statement is None for control in unmissed):
+            status = Status.SUPERFLUOUS
+        lines = sum(control.statement is not None for control in self.ran)
+        return Proof(
+            self.seed,
+            status,
+            unmissed=unmissed,
+            misfits=misfits,
+            controls=len(self.ran),
+            lines=lines,
+        )
 
 
-def _home(places: Places) -> dict[str, str]:
-    """Return the files of HOME: act drops the last output of a failing step unless its shell
-    outlives it by a moment.
-    """
-    linger = places.home / "linger.bash"
-    return {linger.name: LINGER, ".actrc": f"--env=BASH_ENV={linger}\n"}
+def _is_told(control: Control, results: Sequence[Result]) -> bool:
+    """Tell whether a proof passes without more than a control leaves out: then it tells no more."""
+    return any(passes and other.holds(control) for other, passes in results)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def _kept(keep: Path | None, seed: Seed, control: Control | None) -> Iterator[Path | None]:
+    """Give the folder where a run's folder is left, if it is."""
+    if keep is None:
+        yield None
+        return
+    suffix = f".without.{control.name}" if control else ""
+    kept = keep / f"{seed.slug.replace('/', '_')}{suffix}"
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    yield kept

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,7 @@ from tools.proving.report import explanation, line_of, summary, write_junit
 from tools.proving.runner import NO_ENGINE, Proof, Prover, Status
 from tools.proving.runtime import Runtime
 from tools.proving.sandbox import Limits, Sandbox
+from tools.proving.surroundings import Surroundings
 
 ANSWER = '```sh title="answer.sh"\necho 42\n```'
 PYTHON = Path(sys.executable)
@@ -32,10 +34,25 @@ assert PACKAGE and PACKAGE.origin
 PROGRAMS = max(Path(PACKAGE.origin).parent.glob("pginstall*/bin"))
 
 
-def seed(command: str, solution: str = ANSWER, options: str = "", slug: str = "python/x") -> Seed:
-    """A seed whose proof runs `command`."""
-    text = seed_text(solution=solution, proof=f"```sh {options}\n{command}\n```")
+def seed(
+    command: str,
+    solution: str = ANSWER,
+    options: str = "",
+    slug: str = "python/x",
+    exempt: Sequence[str] = (),
+) -> Seed:
+    """A seed whose proof runs `command` and need not miss the lines `exempt`."""
+    proof = [f"- unmissed: `{line}`: nothing depends on it\n" for line in exempt]
+    proof.append(f"```sh {options}\n{command}\n```")
+    text = seed_text(solution=solution, proof="\n".join(proof))
     return parse_seed(text, f"seeds/{slug}.md", slug)
+
+
+def script(*lines: str, exempt: Sequence[str] = ()) -> Seed:
+    """A seed whose solution is a script of these lines that must print 42."""
+    text = "\n".join(lines)
+    solution = f'```sh title="answer.sh"\n{text}\n```'
+    return seed('test "$(sh answer.sh)" = 42', solution, exempt=exempt)
 
 
 @pytest.fixture
@@ -60,7 +77,7 @@ def runtime(tmp_path: Path) -> Runtime:
 @pytest.fixture
 def prover(runtime: Runtime, tmp_path: Path) -> Prover:
     """A prover with everything this machine gives, and no Docker."""
-    return Prover(runtime, tmp_path / "postgres", SANDBOX)
+    return Prover(Surroundings(runtime, tmp_path / "postgres", SANDBOX))
 
 
 async def test_a_proof_that_passes_and_misses_each_file_is_proven(prover: Prover) -> None:
@@ -86,8 +103,11 @@ async def test_the_shell_is_strict(prover: Prover, command: str) -> None:
 async def test_a_file_without_which_the_proof_passes_is_superfluous(prover: Prover) -> None:
     more = ANSWER + '\n\n```sh title="idle.sh"\necho idle\n```'
     proof = await prover.prove(seed("sh answer.sh", more))
-    assert proof.status is Status.SUPERFLUOUS and proof.superfluous == ("idle.sh",)
-    assert "the proof passes without idle.sh" in "\n".join(explanation(proof))
+    assert proof.status is Status.SUPERFLUOUS
+    assert line_of(proof).endswith(": passes without idle.sh")
+    assert next(explanation(proof)) == (
+        "seeds/python/x.md:18: error[superfluous-file]: the proof passes without idle.sh"
+    )
 
 
 async def test_fences_with_one_title_are_one_file_and_are_taken_away_together(
@@ -143,7 +163,7 @@ async def test_what_a_proof_leaves_running_is_ended(prover: Prover, start: str) 
 async def test_an_open_proof_ends_though_something_in_the_background_holds_its_output(
     prover: Prover, groups: tuple[Path, ...]
 ) -> None:
-    prover.sandbox = replace(SANDBOX, bubblewrap=None, control_groups=groups)
+    prover.surroundings.sandbox = replace(SANDBOX, bubblewrap=None, control_groups=groups)
     proof = await prover.prove(seed("sleep 300 &\nsh answer.sh"))
     assert proof.status is Status.PROVEN and proof.seconds < 30
 
@@ -168,7 +188,7 @@ async def test_a_proof_sees_nothing_of_the_callers_environment(
 
 @pytest.mark.skipif(not SANDBOX.control_groups, reason="no control groups here")
 async def test_a_proof_cannot_have_more_processes_than_the_limit(prover: Prover) -> None:
-    prover.sandbox = replace(SANDBOX, limits=Limits(processes=50))
+    prover.surroundings.sandbox = replace(SANDBOX, limits=Limits(processes=50))
     threads = "Thread(target=time.sleep, args=(30,), daemon=True).start() for _ in range(60)"
     code = f"import time; from threading import Thread; [{threads}]"
     proof = await prover.prove(seed(f"sh answer.sh\npython -c '{code}'"))
@@ -177,7 +197,7 @@ async def test_a_proof_cannot_have_more_processes_than_the_limit(prover: Prover)
 
 
 async def test_without_a_sandbox_a_proof_runs_in_the_open(prover: Prover) -> None:
-    prover.sandbox = replace(SANDBOX, bubblewrap=None)
+    prover.surroundings.sandbox = replace(SANDBOX, bubblewrap=None)
     command = 'test -d node_modules/left-pad\ntouch "$HOME/there" "$TMPDIR/anywhere"\nsh answer.sh'
     assert (await prover.prove(seed(command))).status is Status.PROVEN
 
@@ -224,6 +244,94 @@ asyncio.run(main())
         assert proof.status is Status.PROVEN, list(explanation(proof))
 
 
+async def test_a_line_that_nobody_misses_is_an_error_at_its_line(prover: Prover) -> None:
+    prover.lines = None
+    proof = await prover.prove(script("x=42", "echo again >&2", "echo $x"))
+    assert proof.status is Status.UNMISSED and (proof.controls, proof.lines) == (4, 3)
+    assert line_of(proof).endswith(": passes without line 16")
+    first, *rest = explanation(proof)
+    assert first == (
+        "seeds/python/x.md:16: error[unmissed-line]: "
+        "the proof passes without this line: echo again >&2"
+    )
+    assert "- unmissed: `the line to the letter`: the reason" in rest[1]
+    assert rest[-1] == '  again: make prove SEED=seeds/python/x.md ARGS="--lines all"'
+    assert (
+        "1 with unmissed lines; 4 negative controls (3 of lines)" in list(summary([proof], []))[-1]
+    )
+
+
+async def test_a_proof_that_misses_each_line_is_proven(prover: Prover) -> None:
+    prover.lines = None
+    proof = await prover.prove(script("x=40", "y=2", "echo $((x + y))"))
+    assert proof.status is Status.PROVEN and proof.lines == 3
+
+
+async def test_without_being_asked_no_line_is_left_out(prover: Prover) -> None:
+    proof = await prover.prove(script("echo 42", "true"))
+    assert proof.status is Status.PROVEN and (proof.controls, proof.lines) == (1, 0)
+
+
+async def test_a_line_that_is_exempt_need_not_be_missed(prover: Prover) -> None:
+    prover.lines = None
+    proof = await prover.prove(script("echo 42", "true", exempt=["true"]))
+    assert proof.status is Status.PROVEN and proof.lines == 2
+
+
+@pytest.mark.parametrize("lines", [0, None])
+async def test_an_exemption_whose_line_is_gone_is_an_error(
+    prover: Prover, lines: int | None
+) -> None:
+    prover.lines = lines
+    stale = script("echo 42", exempt=["ecko 42"])
+    proof = await prover.prove(stale)
+    assert proof.status is Status.UNMISSED
+    assert line_of(proof).endswith(": line 20 exempts what is not so")
+    assert next(explanation(proof)) == (
+        "seeds/python/x.md:20: error[stale-exemption]: no statement of the solution begins so: "
+        'ecko 42; did you mean "echo 42"?'
+    )
+
+
+async def test_an_exemption_of_a_line_that_is_missed_is_an_error(prover: Prover) -> None:
+    prover.lines = None
+    proof = await prover.prove(script("echo 42", exempt=["echo 42"]))
+    assert proof.status is Status.UNMISSED
+    assert "error[needless-exemption]: the proof does miss echo 42" in next(explanation(proof))
+
+
+async def test_the_number_bounds_the_lines_and_they_are_the_same_ones_each_time(
+    prover: Prover,
+) -> None:
+    idle = script("echo 42", *(f"true {number}" for number in range(9)))
+    prover.lines = 3
+    first, second = [await prover.prove(idle) for _ in range(2)]
+    assert first.lines == second.lines == 3
+    assert first.findings == second.findings != []
+    prover.lines = None
+    assert (await prover.prove(idle)).lines == 10
+
+
+async def test_parts_of_a_line_that_nobody_misses_are_not_left_out_as_well(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.lines, prover.cache = None, Cache(tmp_path / "cache", "1")
+    solution = '```python title="answer.py"\nANSWER = 42\nEMPTY = dict(a=1, b=2)\n```'
+    command = "python -c 'import answer; assert answer.ANSWER == 42'"
+    proof = await prover.prove(seed(command, solution))
+    assert [finding.line for finding in proof.findings] == [16] and proof.lines == 2
+    exempt = seed(command, solution, exempt=["EMPTY = dict(a=1, b=2)"])
+    assert [(await prover.prove(exempt)).cached for _ in range(2)] == [True, True]
+
+
+async def test_lines_of_a_file_that_is_superfluous_are_not_left_out(prover: Prover) -> None:
+    prover.lines = None
+    more = ANSWER + '\n\n```sh title="idle.sh"\ntrue\n```'
+    proof = await prover.prove(seed("test $(sh answer.sh) = 42", more))
+    assert [finding.rule for finding in proof.findings] == ["superfluous-file"]
+    assert (proof.controls, proof.lines) == (3, 1)
+
+
 async def test_without_an_engine_a_docker_proof_is_skipped_with_the_reason(prover: Prover) -> None:
     proof = await prover.prove(seed("sh answer.sh", options='needs="docker"'))
     assert proof.status is Status.SKIPPED
@@ -248,10 +356,52 @@ async def test_a_proof_runs_again_when_its_seed_its_options_or_a_pin_changes(
     assert not await cached(with_pins("1"), seed("sh answer.sh; true"))
 
 
+async def test_a_control_that_failed_is_not_run_again_and_one_that_passed_is(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.cache, prover.lines = Cache(tmp_path / "cache", "1"), None
+    idle = script("x=42", "true", "echo $x")
+    assert [(await prover.prove(idle)).controls for _ in range(2)] == [4, 1]
+
+
+async def test_more_lines_are_those_that_ran_before_and_others(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.cache = Cache(tmp_path / "cache", "1")
+    good = script("x=20", "y=20", "z=2", "echo $((x + y + z))")
+    ran = []
+    for prover.lines in (0, 2, 3, 1, None):
+        proof = await prover.prove(good)
+        assert proof.status is Status.PROVEN
+        ran.append((proof.controls, proof.lines, proof.cached))
+    assert ran == [(1, 0, False), (2, 2, False), (1, 1, False), (0, 0, True), (1, 1, False)]
+
+
+async def test_a_control_that_passed_is_remembered_only_while_it_is_exempt(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.cache, prover.lines = Cache(tmp_path / "cache", "1"), None
+    exempt, bare = script("echo 42", "true", exempt=["true"]), script("echo 42", "true")
+    proofs = [await prover.prove(one) for one in (exempt, exempt, bare, exempt)]
+    assert [proof.cached for proof in proofs] == [False, True, False, True]
+    assert [proof.status for proof in proofs].count(Status.UNMISSED) == 1
+
+
+async def test_what_is_remembered_does_not_hide_an_exemption_that_is_stale(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.cache = Cache(tmp_path / "cache", "1")
+    await prover.prove(script("echo 42"))
+    proof = await prover.prove(script("echo 42", exempt=["true"]))
+    assert proof.cached and proof.status is Status.UNMISSED
+    assert "Proofs: 0 proven (0 cached)" in list(summary([proof], []))[-1]
+
+
 async def test_a_proof_that_passes_only_when_tried_again_is_named_and_not_remembered(
     prover: Prover, tmp_path: Path
 ) -> None:
-    prover.sandbox = replace(SANDBOX, bubblewrap=None)  # so that the first try can leave its mark
+    # in the open, so that the first try can leave its mark
+    prover.surroundings.sandbox = replace(SANDBOX, bubblewrap=None)
     prover.retries, prover.cache = 1, Cache(tmp_path / "cache", "1")
     mark = tmp_path / "tried"
     flaky = seed(f"sh answer.sh\ntest -e {mark} || {{ touch {mark}; echo not yet; exit 1; }}")
@@ -275,16 +425,30 @@ async def test_keep_leaves_the_folders_of_all_runs(prover: Prover, tmp_path: Pat
     assert not (tmp_path / "kept/python_x.without.answer.sh/answer.sh").exists()
 
 
+async def test_keep_leaves_the_folder_of_each_line_that_is_left_out(
+    prover: Prover, tmp_path: Path
+) -> None:
+    prover.keep, prover.lines = tmp_path / "kept", None
+    await prover.prove(script("echo 42; true", "x=1"))
+    kept = sorted((tmp_path / "kept").glob("python_x.without.answer.sh.*/answer.sh"))
+    assert sorted(path.read_text() for path in kept) == [
+        "echo 42; \nx=1\n", "echo 42; true\n", "true\nx=1\n",
+    ]  # fmt: skip
+
+
 async def test_junit_xml_tells_failures_and_skips_apart(prover: Prover, tmp_path: Path) -> None:
+    prover.lines = None
     seeds = [
-        seed("sh answer.sh", slug="python/good"),
+        seed("test $(sh answer.sh) = 42", slug="python/good"),
+        script("echo 42", "true"),
         seed("exit 1", slug="python/bad"),
         seed("sh answer.sh", slug="docker/skipped", options='needs="docker"'),
     ]
     seen: list[Proof] = []
     proofs = await prover.prove_all(seeds, seen.append)
-    assert [proof.seed for proof in proofs] == seeds and len(seen) == 3
+    assert [proof.seed for proof in proofs] == seeds and len(seen) == 4
     write_junit(proofs, tmp_path / "junit.xml")
     xml = (tmp_path / "junit.xml").read_text()
-    assert 'tests="3"' in xml and 'failures="1"' in xml and 'skipped="1"' in xml
+    assert 'tests="4"' in xml and 'failures="2"' in xml and 'skipped="1"' in xml
+    assert "python/x.md:16: error[unmissed-line]" in xml and 'type="unmissed"' in xml
     assert "exit status 1" in xml and 'name="python/bad"' in xml
