@@ -151,12 +151,12 @@ class Vocabulary:
     tags: dict[str, int] = field(default_factory=dict)
 
     @cached_property
-    def words(self) -> dict[str, list[str]]:
-        """Terms that a misspelt word can have meant, by their first letter."""
-        words: dict[str, list[str]] = {}
+    def words(self) -> dict[tuple[str, int], list[str]]:
+        """Terms that a misspelt word can have meant, by their first letter and length."""
+        words: dict[tuple[str, int], list[str]] = {}
         for term in self.terms:
             if term.isalpha():
-                words.setdefault(term[0], []).append(term)
+                words.setdefault((term[0], len(term)), []).append(term)
         return words
 
 

@@ -3,12 +3,16 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from app.search.index import Vocabulary
-from app.search.terms import terms, words
+from app.search.terms import word_terms, words
+
+MOST_WORDS = 400
+"""Words of a question that are read, each once; what follows is a log's repetition."""
 
 MOST_TERMS = 12
 """Terms of a question that are looked for; a pasted log has more, and the rarest tell most."""
@@ -35,6 +39,10 @@ MOSTLY = 0.5
 SHORTEST_TYPO = 5
 """Letters; shorter words have too many neighbours."""
 
+MOST_TYPOS = 20
+"""Words of a question that are looked up as misspelt ones: each costs as much as all others to read
+together, and a question that the corpus lacks more of is in another language."""
+
 
 @dataclass(frozen=True)
 class QueryTerms:
@@ -59,11 +67,17 @@ def read_query(question: str, vocabulary: Vocabulary) -> QueryTerms:
     weights: dict[str, float] = {}
     missing: set[str] = set()
     strange = 0
-    for found in dict.fromkeys(terms(question)):
+    typos = 0
+    read = list(islice(dict.fromkeys(words(question)), MOST_WORDS))
+    for found in dict.fromkeys(filter(None, map(word_terms, read))):
+        known = _known_weights(found, vocabulary)
         if found[0] not in vocabulary.terms:
             missing.add(found[0])
-            strange += not any(term in vocabulary.terms for term in found)
-        for term, weight in _known_weights(found, vocabulary).items():
+            strange += not known
+        if not known and typos < MOST_TYPOS and _may_be_misspelt(found):
+            typos += 1
+            known = _mended_weight(found[0], vocabulary)
+        for term, weight in known.items():
             weights[term] = max(weight, weights.get(term, 0.0))
     rarest = sorted(weights, key=lambda term: (-weights[term], term))[:MOST_TERMS]
     groups = _groups([(term, weights[term]) for term in rarest])
@@ -72,19 +86,17 @@ def read_query(question: str, vocabulary: Vocabulary) -> QueryTerms:
         weights=[sum(weight for _, weight in group) for group in groups],
         total=sum(weights[term] for term in rarest) + _missing_weight(missing, vocabulary),
         candidates=_candidates(rarest, vocabulary),
-        foreign=strange >= MOSTLY * len(set(words(question))),
+        foreign=strange >= MOSTLY * len(read),
     )
 
 
 def _known_weights(found: Sequence[str], vocabulary: Vocabulary) -> dict[str, float]:
-    """Weights of the terms of one word that the corpus has, or of its likely spelling."""
+    """Return the weights of the terms of one word that the corpus has."""
     known = {
         term: _weight(count, vocabulary)
         for term in found
         if (count := vocabulary.terms.get(term)) is not None
     }
-    if not known and len(found) == 1 and (spelling := _spelling(found[0], vocabulary)):
-        return {spelling: _weight(vocabulary.terms[spelling], vocabulary)}
     if len(found) > 1 and found[0] in known:
         return {
             term: weight if term == found[0] else PART_WEIGHT * weight
@@ -113,16 +125,32 @@ def _missing_weight(missing: Iterable[str], vocabulary: Vocabulary) -> float:
     return (1 + largeness) * number * _weight(0, vocabulary)
 
 
-def _spelling(word: str, vocabulary: Vocabulary) -> str | None:
-    """Return the most frequent term of the corpus that is one slip away from a word that it lacks.
+def _may_be_misspelt(found: Sequence[str]) -> bool:
+    """Say whether a word, by the terms that it is cut into, can be a misspelt one."""
+    word = found[0]
+    return len(found) == 1 and len(word) >= SHORTEST_TYPO and word.isalpha() and word.isascii()
+
+
+def _mended_weight(word: str, vocabulary: Vocabulary) -> dict[str, float]:
+    """Return the most frequent term that is one slip away from a word, with its weight, if any.
 
     A slip is a letter too many, too few, wrong, or two exchanged, but never the first.
     """
-    if len(word) < SHORTEST_TYPO or not word.isalpha() or not word.isascii():
-        return None
-    alike = vocabulary.words.get(word[0], [])
-    near = process.extract(word, alike, scorer=OSA.distance, score_cutoff=1, limit=None)
-    return max((term for term, *_ in near), key=vocabulary.terms.__getitem__, default=None)
+    near = [
+        term
+        for length in range(len(word) - 1, len(word) + 2)
+        for term, *_ in process.extract(
+            word,
+            vocabulary.words.get((word[0], length), ()),
+            scorer=OSA.distance,
+            score_cutoff=1,
+            limit=None,
+        )
+    ]
+    if not near:
+        return {}
+    spelling = max(near, key=vocabulary.terms.__getitem__)
+    return {spelling: _weight(vocabulary.terms[spelling], vocabulary)}
 
 
 def _groups(weighted: Sequence[tuple[str, float]]) -> list[list[tuple[str, float]]]:

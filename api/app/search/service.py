@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.search.centroid import Centroid, load_centroid
 from app.search.index import Vocabulary, load_vocabulary, refresh
 from app.search.pasted_error import without_noise
-from app.search.query import read_query
+from app.search.query import QueryTerms, read_query
 from app.search.statements import BY_TAGS, SESSION, STATEMENTS
 from app.services.embeddings import Embedder, EmbeddingError, Vector, vector_literal
 from app.services.tags import normalize_tag, validate_tag
@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 
 EXACT_UP_TO = 5000
 """Traces with the wanted tags, up to which the nearest are found by looking at all of them."""
+
+READ_AT_ONCE = 200
+"""Characters of a question that is read in less than a millisecond. A longer one is read in a
+thread: whatever runs on the event loop, all requests wait for."""
 
 EMBEDDING_TIMEOUT = 2.0
 """Seconds that a search waits for the question's vector before it does without."""
@@ -114,9 +118,8 @@ class SearchService:
             return SearchAnswer([], 0)  # no trace has such a tag
         if question is None or not question.strip():
             return await self._run(BY_TAGS, {"limit": limit} | self._narrowing(wanted))
-        cleaned = without_noise(question)
+        cleaned, terms = await self._read(question)
         vector = await self._vector(cleaned)
-        terms = read_query(cleaned, self._vocabulary)
         values: dict[str, object] = self._ranking | {
             "groups": list(terms.groups),
             "weights": list(terms.weights),
@@ -134,6 +137,15 @@ class SearchService:
                 "model_version": self._embedder.model_version,
             }
         return await self._run(self._statement(vector is not None, wanted), values)
+
+    async def _read(self, question: str) -> tuple[str, QueryTerms]:
+        """Return the question without what belongs to one machine, and its terms."""
+
+        def read() -> tuple[str, QueryTerms]:
+            cleaned = without_noise(question)
+            return cleaned, read_query(cleaned, self._vocabulary)
+
+        return read() if len(question) <= READ_AT_ONCE else await asyncio.to_thread(read)
 
     def _statement(self, vector: bool, tags: Sequence[str]) -> TextClause:
         if not tags:

