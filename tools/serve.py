@@ -28,9 +28,10 @@ def main(host: str, port: int, seeds_path: Path) -> None:
 
 
 async def _serve(settings: Settings, host: str, port: int, root: Path) -> None:
-
     async with connected_engine(settings) as engine:
-        app = create_app(settings, LiveSeeds(engine, root))
+        seeds = LiveSeeds(engine, root)
+        await seeds.refresh()  # before the service starts, so that its first search finds them
+        app = create_app(settings, seeds)
         await serve(app, host, port, shutdown_timeout=settings.shutdown_timeout)
 
 

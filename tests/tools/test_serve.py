@@ -172,6 +172,7 @@ def test_markup_in_a_trace_is_text(page: Page, address: str, seeds: Path) -> Non
     text = (seeds / f"{USESTATE}.md").read_text("utf-8")
     attack = '<img src=x onerror="document.title=1"> [x](javascript:alert(1)) <script>x</script>'
     text = text.replace(TITLE, "A trace that tries to run its markup in the page")
+    text = re.sub(r"tags: .*", "tags: [markup, escaping]", text)  # others count the tags they have
     file.write_text(text.replace("The setter does not", attack + " no"), encoding="utf-8")
     page.goto(f"{address}/traces/react/markup")
     expect(page.get_by_text('<img src=x onerror="document.title=1">')).to_be_visible()
