@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.imports import element
+from tests.support.limited import check_seed, refuse_fixture, under_limits
 from tools.paths import PROJECT
 
 GOOD = (PROJECT / "tests" / "rules" / "good.md").read_text("utf-8")
 TAGS = "tags: [python, error-handling]"
 COMMAND = "```sh\npython"
 FILE = '```python title="prices.py"\n'
-MEMORY = 3 * 1024**3
-"""Bytes of address space that a command may take; PostgreSQL's parser and the models map much."""
-SECONDS = 20
-"""A loaded machine may take this long to start Python; the work itself takes no second."""
-
-
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the project under a limit of memory and time."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-    return subprocess.run(
-        [sys.executable, "-c", *command], capture_output=True, text=True, check=False,
-        cwd=PROJECT, timeout=SECONDS, preexec_fn=limit,
-    )  # fmt: skip
-
-
-CHECK = """
-import sys, time
-from pathlib import Path
-from tools.content.corpus import check_file
-start = time.process_time()
-for finding in check_file(Path(sys.argv[1])).findings:
-    print(finding)
-assert time.process_time() - start < 6, "it took too long"
-"""
-READ = """
-import sys, time
-from pathlib import Path
-from tools.fixture.reader import FixtureError, read_fixture
-start = time.process_time()
-try:
-    read_fixture(Path(sys.argv[1]))
-except FixtureError as error:
-    print(error)
-assert time.process_time() - start < 6, "it took too long"
-"""
 
 
 def seed(old: str, new: str) -> Callable[[Path], object]:
@@ -120,11 +80,10 @@ def test_a_hostile_seed_gives_a_line(tmp_path: Path, name: str) -> None:
     path = tmp_path / "seeds" / "python" / "x.md"
     path.parent.mkdir(parents=True)
     write(path)
-    result = run(CHECK, str(path))
-    assert result.returncode == 0, result.stderr[-600:]
-    assert message in result.stdout, result.stdout[:600]
-    assert max(map(len, result.stdout.splitlines())) < 800
-    assert result.stdout.removesuffix("\n").replace("\n", "").isprintable()
+    said = under_limits(check_seed, path)
+    assert message in said, said[:600]
+    assert max(map(len, said.splitlines())) < 800
+    assert said.replace("\n", "").isprintable()
 
 
 def fixture(*elements: object) -> Callable[[Path], object]:
@@ -183,9 +142,8 @@ def test_a_hostile_fixture_gives_a_line(tmp_path: Path, name: str) -> None:
     write, message = FIXTURES[name]
     path = tmp_path / "fixture.json"
     write(path)
-    result = run(READ, str(path))
-    assert result.returncode == 0, result.stderr[-600:]
-    assert message in result.stdout, result.stdout[:600]
-    assert len(result.stdout.splitlines()) <= 21
-    assert max(map(len, result.stdout.splitlines())) < 800
-    assert result.stdout.replace("\n", "").isprintable()
+    said = under_limits(refuse_fixture, path)
+    assert message in said, said[:600]
+    assert len(said.splitlines()) <= 21
+    assert max(map(len, said.splitlines())) < 800
+    assert said.replace("\n", "").isprintable()
