@@ -44,7 +44,7 @@ def ill_formed(proof: Section) -> Iterator[int]:
 def _entries(proof: Section) -> Iterator[tuple[int, str]]:
     """Yield the entries of a section with their lines, each joined to one line."""
     entry: tuple[int, str] | None = None
-    for line, text in _prose(proof):
+    for line, text in proof.prose:
         if entry and text.startswith("  ") and text.strip():
             entry = entry[0], f"{entry[1]} {text.strip()}"
             continue
@@ -53,18 +53,6 @@ def _entries(proof: Section) -> Iterator[tuple[int, str]]:
         entry = (line, text.rstrip()) if text.startswith(MARK) else None
     if entry:
         yield entry
-
-
-def _prose(section: Section) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a section that stand outside of its fences."""
-    fenced = {
-        line
-        for fence in section.fences
-        for line in range(fence.line, fence.line + fence.code.count("\n") + 2)
-    }
-    for line, text in enumerate(section.text.split("\n"), section.text_line):
-        if line not in fenced:
-            yield line, text
 
 
 def _read(line: int, text: str) -> Exemption | None:

@@ -61,6 +61,18 @@ class Section:
     text_line: int
     fences: tuple[Fence, ...]
 
+    @property
+    def prose(self) -> Iterator[tuple[int, str]]:
+        """The lines that stand outside of its fences, with their numbers in the file."""
+        fenced = {
+            line
+            for fence in self.fences
+            for line in range(fence.line, fence.line + fence.code.count("\n") + 2)
+        }
+        for line, text in enumerate(self.text.split("\n"), self.text_line):
+            if line not in fenced:
+                yield line, text
+
 
 @dataclass(frozen=True, slots=True)
 class Seed:

@@ -55,15 +55,7 @@ def fences(*sections: Section) -> Iterator[Passage]:
 
 def prose(*sections: Section) -> Iterator[Passage]:
     """Every line outside of fences."""
-    for section in sections:
-        within = {
-            line
-            for fence in section.fences
-            for line in range(fence.line, fence.line + fence.code.count("\n") + 2)
-        }
-        for line, text in enumerate(section.text.split("\n"), section.text_line):
-            if line not in within:
-                yield Passage(text, line)
+    return (Passage(text, line) for section in sections for line, text in section.prose)
 
 
 def code(*sections: Section) -> Iterator[Passage]:
